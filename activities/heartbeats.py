@@ -1,0 +1,59 @@
+"""Heartbeats for every activity that has a heartbeat timeout, sent while it runs. Runs in activities.
+
+A beat is also how the server's cancellation reaches an activity. Details that the activity itself reports are
+repeated by each beat, because the server keeps the last beat alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from temporalio import activity
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BEATS_PER_TIMEOUT = 3
+
+
+class HeartbeatInterceptor(Interceptor):
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
+        return _Beating(next)
+
+
+class _Beating(ActivityInboundInterceptor):
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        self.reported = _Remembering(outbound)
+        super().init(self.reported)
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        timeout = activity.info().heartbeat_timeout
+        if timeout is None:
+            return await super().execute_activity(input)
+        beating = asyncio.create_task(self._beat(timeout.total_seconds() / BEATS_PER_TIMEOUT))
+        try:
+            return await super().execute_activity(input)
+        finally:
+            beating.cancel()
+
+    async def _beat(self, interval: float) -> None:
+        while True:
+            await asyncio.sleep(interval)
+            activity.heartbeat(*self.reported.details)
+
+
+class _Remembering(ActivityOutboundInterceptor):
+    def __init__(self, next: ActivityOutboundInterceptor) -> None:  # noqa: A002 - the SDK's name
+        super().__init__(next)
+        self.details: Sequence[Any] = activity.info().heartbeat_details
+
+    def heartbeat(self, *details: Any) -> None:
+        self.details = details
+        super().heartbeat(*details)

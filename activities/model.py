@@ -1,0 +1,78 @@
+"""call_model: one call of a chat model, as an activity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from activities.transcript import TranscriptCache, TranscriptPart
+from activities.wire import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.language_models.base import LanguageModelInput
+    from langchain_core.runnables import Runnable
+
+    from agents.registry import Registry
+
+CALL_MODEL = "call_model"
+
+
+class ModelRequest(BaseModel):
+    """`tools` holds names of the agent's own tools, and whole specifications of others (a response format, say)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str
+    model: str
+    transcript: TranscriptPart
+    tools: list[str | dict[str, Any]] = []
+    options: dict[str, Any] = {}
+    tags: list[str] = []
+
+
+class ModelResponse(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    message: Message
+
+
+class ModelCalls:
+    """The activity, with what it needs: models by name, the agents' tools, the transcripts."""
+
+    def __init__(
+        self,
+        *,
+        chat_model: Callable[[str], BaseChatModel],
+        registry: Registry,
+        transcripts: TranscriptCache,
+    ) -> None:
+        self._chat_model = chat_model
+        self._registry = registry
+        self._transcripts = transcripts
+
+    @activity.defn(name=CALL_MODEL)
+    async def call_model(self, request: ModelRequest) -> ModelResponse:
+        digest, messages = await self._transcripts.open(request.transcript)
+        message = await self._bound(request).ainvoke(list(messages), {"tags": request.tags})
+        self._transcripts.keep(digest, (*messages, message), tail=[message])
+        return ModelResponse(message=message)
+
+    def _bound(self, request: ModelRequest) -> Runnable[LanguageModelInput, BaseMessage]:
+        model = self._chat_model(request.model)
+        if request.tools:
+            agent = self._registry[request.agent]
+            tools = [agent.tool(tool) if isinstance(tool, str) else tool for tool in request.tools]
+            return model.bind_tools(tools, **request.options)
+        return model.bind(**request.options) if request.options else model
+
+
+def tokens(message: BaseMessage) -> tuple[int, int]:
+    """Input and output tokens as the provider counted them, zero where it did not."""
+    usage = message.usage_metadata if isinstance(message, AIMessage) else None
+    return (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)

@@ -1,0 +1,217 @@
+"""One activity type per tool, named after it. Only the tool's body runs here.
+
+Validation, the error policy and the `ToolMessage` stay where the graph runs. `ToolRuntime`, injected state,
+`get_config()`, `get_stream_writer()` and `interrupt()` work in the body as they do in plain LangGraph.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.tools import BaseTool, ToolException
+from langgraph.errors import GraphInterrupt
+from langgraph.prebuilt import ToolRuntime
+from langgraph.runtime import ExecutionInfo, Runtime
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from activities.transcript import TranscriptPart
+from activities.wire import Types, decode, encode, types_in
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from agents.agent import Agent
+    from agents.registry import Registry
+    from activities.transcript import TranscriptCache
+
+
+class RuntimeData(BaseModel):
+    """What a `ToolRuntime` holds, as data. `state` and `context` are encoded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: Any
+    context: Any = None
+    execution: dict[str, Any] | None = None
+
+
+class MovedMessages(BaseModel):
+    """A list of messages that was taken out of the arguments, and where it belongs: `["runtime", "messages"]`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: list[str]
+    transcript: TranscriptPart
+
+
+class ToolRequest(BaseModel):
+    """`arguments` are encoded. `runtime` names the argument that takes a `ToolRuntime`, `answers` the
+    answers, encoded, to the interrupts that the body has raised so far.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str
+    tool: str
+    call_id: str | None = None
+    arguments: dict[str, Any]
+    messages: list[MovedMessages] = []
+    runtime: dict[str, RuntimeData] = {}
+    configurable: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    tags: list[str] = []
+    answers: list[Any] = []
+
+
+class ToolResponse(BaseModel):
+    """`value` is what the body returned, the value of its interrupt, or the text of its `ToolException`.
+
+    `written` is what it gave to the stream writer. All of them are encoded.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["value", "interrupt", "error"] = "value"
+    value: Any = None
+    written: list[Any] = []
+
+
+class ToolCalls:
+    """The activities of all tools of all agents. Agents may have different tools of one name."""
+
+    def __init__(self, *, registry: Registry, transcripts: TranscriptCache) -> None:
+        self._registry = registry
+        self._transcripts = transcripts
+        self._types = {agent.name: types_of(agent) for agent in registry}
+
+    def activities(self) -> list[Callable[..., Awaitable[ToolResponse]]]:
+        names = {tool.name for agent in self._registry for tool in agent.tools}
+        return [self._named(name) for name in sorted(names)]
+
+    def _named(self, name: str) -> Callable[..., Awaitable[ToolResponse]]:
+        @activity.defn(name=name)
+        async def call_tool(request: ToolRequest) -> ToolResponse:
+            return await self._call(request)
+
+        return call_tool
+
+    async def _call(self, request: ToolRequest) -> ToolResponse:
+        tool = self._registry[request.agent].tool(request.tool)
+        types = self._types[request.agent]
+        written: list[Any] = []
+        config = _config(request, types, written)
+        arguments = await self._arguments(request, types, config)
+        token = var_child_runnable_config.set(config)
+        try:
+            value = await _run_body(tool, arguments, config)
+        except GraphInterrupt as pause:
+            return _response("interrupt", pause.args[0][0].value, written)
+        except ToolException as error:
+            return _response("error", str(error), written)
+        finally:
+            var_child_runnable_config.reset(token)
+        return _response("value", value, written)
+
+    async def _arguments(self, request: ToolRequest, types: Types, config: RunnableConfig) -> dict[str, Any]:
+        """The arguments as the body takes them. A runtime's own state is under the runtime's name until here."""
+        values: dict[str, Any] = decode(request.arguments, types)
+        values |= {name: decode(data.state, types) for name, data in request.runtime.items()}
+        for moved in request.messages:
+            _, messages = await self._transcripts.open(moved.transcript)
+            _put(values, moved.path, list(messages))
+        for name, data in request.runtime.items():
+            values[name] = _tool_runtime(request, data, values[name], config, types)
+        return values
+
+
+def types_of(agent: Agent) -> Types:
+    """The types that the agent declares, and those of its tools' own arguments."""
+    return types_in([*agent.types, *(tool.get_input_schema() for tool in agent.tools)])
+
+
+def _response(kind: Literal["value", "interrupt", "error"], value: Any, written: list[Any]) -> ToolResponse:
+    return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(written, path="written"))
+
+
+def _put(values: dict[str, Any], path: list[str], messages: list[Any]) -> None:
+    *parents, last = path
+    for name in parents:
+        values = values[name]
+    values[last] = messages
+
+
+async def _run_body(tool: BaseTool, arguments: dict[str, Any], config: RunnableConfig) -> Any:
+    coroutine = getattr(tool, "coroutine", None)
+    function = getattr(tool, "func", None)
+    if coroutine is not None:
+        return await coroutine(**arguments, **_config_argument(coroutine, config))
+    if function is not None:
+        return await asyncio.to_thread(function, **arguments, **_config_argument(function, config))
+    return await tool._arun(**arguments, **_config_argument(tool._arun, config))  # noqa: SLF001 -- a BaseTool's body
+
+
+def _config_argument(body: Callable[..., Any], config: RunnableConfig) -> dict[str, RunnableConfig]:
+    """The config under the name of the parameter that is annotated with its type, as LangChain passes it."""
+    annotations = inspect.get_annotations(body)
+    wanted = (name for name, kind in annotations.items() if kind in (RunnableConfig, "RunnableConfig"))
+    return {name: config for name in wanted if name != "return"}
+
+
+def _tool_runtime(
+    request: ToolRequest, data: RuntimeData, state: Any, config: RunnableConfig, types: Types
+) -> ToolRuntime[Any, Any]:
+    return ToolRuntime(
+        state=state,
+        context=decode(data.context, types),
+        config=config,
+        stream_writer=_runtime_of(config).stream_writer,
+        tool_call_id=request.call_id,
+        store=None,
+        execution_info=ExecutionInfo(**data.execution) if data.execution else None,
+    )
+
+
+def _config(request: ToolRequest, types: Types, written: list[Any]) -> RunnableConfig:
+    """The config of a graph's task, made here because the task itself is in the workflow.
+
+    `interrupt()` and `get_stream_writer()` find what they need under private keys of LangGraph; this function is
+    the one place that knows them, and tests/unit/activities/test_tool.py fails when they move.
+    """
+    from langgraph._internal import _constants as keys  # noqa: PLC0415, PLC2701 -- see above
+    from langgraph._internal._scratchpad import PregelScratchpad  # noqa: PLC0415, PLC2701 -- see above
+    from langgraph.pregel._algo import LazyAtomicCounter  # noqa: PLC0415, PLC2701 -- see above
+
+    runtime: Runtime[Any] = Runtime(stream_writer=written.append, heartbeat=activity.heartbeat)
+    scratchpad = PregelScratchpad(
+        step=0,
+        stop=0,
+        call_counter=LazyAtomicCounter(),
+        interrupt_counter=LazyAtomicCounter(),
+        get_null_resume=lambda _consume=False: None,
+        resume=[decode(answer, types) for answer in request.answers],
+        subgraph_counter=LazyAtomicCounter(),
+    )
+    return RunnableConfig(
+        tags=request.tags,
+        metadata=request.metadata,
+        configurable={
+            **request.configurable,
+            keys.CONFIG_KEY_RUNTIME: runtime,
+            keys.CONFIG_KEY_SCRATCHPAD: scratchpad,
+            keys.CONFIG_KEY_SEND: lambda _writes: None,
+            keys.CONFIG_KEY_CHECKPOINT_NS: request.metadata.get("langgraph_checkpoint_ns", ""),
+        },
+    )
+
+
+def _runtime_of(config: RunnableConfig) -> Runtime[Any]:
+    from langgraph._internal._constants import CONFIG_KEY_RUNTIME  # noqa: PLC0415, PLC2701 -- as in _config
+
+    runtime: Runtime[Any] = config["configurable"][CONFIG_KEY_RUNTIME]
+    return runtime
+
+

@@ -1,0 +1,100 @@
+"""The worker's side of the transcript: the messages that a model call is given, by digest.
+
+A request carries `{parent digest, tail}` in place of the whole conversation. The digest is a chain,
+H(i) = blake2b(H(i-1) || blake2b(message i)), so it does not depend on how a list was cut into parts. A worker that does
+not have the parent asks the workflow, by a query, which writes no history.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from activities.wire import Message, dump_message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = ""
+"""The digest of the empty transcript."""
+
+TRANSCRIPT_QUERY = "transcript"
+"""Asked of a workflow with a digest; answers with a `Messages`."""
+
+Transcript = tuple[BaseMessage, ...]
+
+
+class TranscriptPart(BaseModel):
+    """A list of messages: those that `parent` stands for, then `tail`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parent: str = ROOT
+    tail: list[Message] = []
+
+
+class Messages(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    messages: list[Message]
+
+
+def hash_of(message: BaseMessage) -> bytes:
+    canonical = json.dumps(dump_message(message), sort_keys=True, separators=(",", ":"))
+    return blake2b(canonical.encode(), digest_size=16).digest()
+
+
+def link(parent: str, message_hash: bytes) -> str:
+    return blake2b(parent.encode() + message_hash, digest_size=16).hexdigest()
+
+
+def digest_of(parent: str, messages: Sequence[BaseMessage]) -> str:
+    for message in messages:
+        parent = link(parent, hash_of(message))
+    return parent
+
+
+class TranscriptCache:
+    """Transcripts that this worker was given or asked for; the least recently used go first.
+
+    Messages are shared between transcripts, so a cached turn costs its own messages and a tuple of references.
+    """
+
+    def __init__(self, *, capacity: int = 512) -> None:
+        self._capacity = capacity
+        self._transcripts: OrderedDict[str, Transcript] = OrderedDict()
+
+    async def open(self, part: TranscriptPart) -> tuple[str, Transcript]:
+        """The whole list of messages, and its digest. Call it inside an activity of the workflow that sent the part."""
+        whole = (*await self._load(part.parent), *part.tail)
+        return self.keep(part.parent, whole, tail=part.tail), whole
+
+    def keep(self, parent: str, whole: Transcript, *, tail: Sequence[BaseMessage]) -> str:
+        """Remember `whole`, which is the transcript `parent` and then `tail`. Returns its digest."""
+        digest = digest_of(parent, tail)
+        self._transcripts[digest] = whole
+        self._transcripts.move_to_end(digest)
+        while len(self._transcripts) > self._capacity:
+            self._transcripts.popitem(last=False)
+        return digest
+
+    async def _load(self, digest: str) -> Transcript:
+        if digest == ROOT:
+            return ()
+        if digest in self._transcripts:
+            self._transcripts.move_to_end(digest)
+            return self._transcripts[digest]
+        return await _ask_workflow(digest)
+
+
+async def _ask_workflow(digest: str) -> Transcript:
+    info = activity.info()
+    handle = activity.client().get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
+    answer = await handle.query(TRANSCRIPT_QUERY, digest, result_type=Messages)
+    return tuple(answer.messages)

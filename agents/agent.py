@@ -1,0 +1,100 @@
+"""What an agent is: a name, a graph made from resources, and the limits of its steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agents.errors import UnknownTool, known
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.tools import BaseTool
+    from langgraph.graph.state import StateGraph
+    from langgraph.pregel import Pregel
+
+    # A graph's four type parameters are its author's; nothing here depends on them.
+    Graph = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+class Resources(Protocol):
+    """What `Agent.build` is handed: live objects outside a workflow, durable stand-ins inside."""
+
+    @property
+    def tools(self) -> list[BaseTool]:
+        """The agent's tools, in the order in which it declares them."""
+
+    def model(self, name: str | None = None) -> BaseChatModel:
+        """The chat model `name` ("openai:gpt-5-mini"), or the one that the operator configured."""
+
+    def retriever(self, collection: str, *, limit: int = 6) -> BaseRetriever:
+        """Hybrid search over `collection`, at most `limit` passages a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """Limits of one kind of step. Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up."""
+
+    timeout: timedelta = timedelta(minutes=5)
+    heartbeat: timedelta = timedelta(seconds=30)
+    attempts: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A named LangGraph graph.
+
+    `build` is called once per worker process and must return the same graph each time. `types` are the
+    pydantic models and dataclasses, beside LangChain's own, that tools take and give back.
+    """
+
+    name: str
+    build: Callable[[Resources], Graph]
+    description: str = ""
+    tools: Sequence[BaseTool] = ()
+    types: Sequence[type] = ()
+    recursion_limit: int = 100
+    model_step: StepOptions = field(default_factory=StepOptions)
+    tool_step: StepOptions = field(default_factory=StepOptions)
+    retrieval_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ValueError(
+                f"An agent can't be named {self.name!r}: use lower-case letters, digits, '-' and '_', "
+                "starting with a letter, 63 at most."
+            )
+        names = [tool.name for tool in self.tools]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"Agent {self.name!r} has two tools of one name: {sorted(repeated)}. Rename one.")
+
+    def tool(self, name: str) -> BaseTool:
+        for tool in self.tools:
+            if tool.name == name:
+                return tool
+        raise UnknownTool(f"Agent {self.name!r} has no tool {name!r}. {known(tool.name for tool in self.tools)}")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResources:
+    """Resources that act at once: for notebooks, LangGraph Studio and tests."""
+
+    chat_model: Callable[[str | None], BaseChatModel]
+    tools: list[BaseTool] = field(default_factory=list)
+    search: Callable[[str, int], BaseRetriever] | None = None
+
+    def model(self, name: str | None = None) -> BaseChatModel:
+        return self.chat_model(name)
+
+    def retriever(self, collection: str, *, limit: int = 6) -> BaseRetriever:
+        if self.search is None:
+            raise LookupError(f"No retriever was given for collection {collection!r}: pass `search=`.")
+        return self.search(collection, limit)

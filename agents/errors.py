@@ -1,0 +1,111 @@
+"""The errors that Perdure raises itself. Each class states its fate: retry, tell the model, or fail the run.
+
+PerdureError
+├── RetryableError              retry
+│   ├── ProviderBusy              429: as many as the provider allows, when it says so
+│   └── ServiceUnavailable        5xx, refused connection, time-out
+├── ToolFailed                  tell the model
+└── FatalError                  fail the run
+    ├── InvalidInput              the caller's words are off
+    ├── UnknownAgent
+    ├── UnknownTool
+    ├── UnknownModel
+    ├── ProviderRefused           400, 401, 403, 404: the same call would be refused again
+    ├── ContextTooLong
+    ├── CollectionMismatch        a collection was made by another embedding model
+    ├── UnsupportedValue          a value that can't cross the boundary with its type
+    ├── UnreadableDocument        quarantined: reported, and the rest goes on
+    ├── BlockingCall              graph code did I/O inside a workflow
+    └── GraphFailed               an exception out of the agent's own graph
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from langchain_core.tools import ToolException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Fate = Literal["retry", "tell_model", "fail_run"]
+
+
+class PerdureError(Exception):
+    fate: ClassVar[Fate] = "fail_run"
+
+
+class RetryableError(PerdureError):
+    """`retry_after` is in seconds: how long the other side asked to be left alone, `None` if it did not say."""
+
+    fate: ClassVar[Fate] = "retry"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ProviderBusy(RetryableError):
+    pass
+
+
+class ServiceUnavailable(RetryableError):
+    pass
+
+
+class ToolFailed(PerdureError, ToolException):
+    fate: ClassVar[Fate] = "tell_model"
+
+
+class FatalError(PerdureError):
+    pass
+
+
+class InvalidInput(FatalError):
+    pass
+
+
+class UnknownAgent(FatalError):
+    pass
+
+
+class UnknownTool(FatalError):
+    pass
+
+
+class UnknownModel(FatalError):
+    pass
+
+
+class ProviderRefused(FatalError):
+    pass
+
+
+class ContextTooLong(FatalError):
+    pass
+
+
+class CollectionMismatch(FatalError):
+    pass
+
+
+class UnsupportedValue(FatalError):
+    pass
+
+
+class UnreadableDocument(FatalError):
+    pass
+
+
+class BlockingCall(FatalError):
+    pass
+
+
+class GraphFailed(FatalError):
+    pass
+
+
+def known(names: Iterable[str]) -> str:
+    """The end of an error message that says what there is: `Known: 'orders', 'research'.`"""
+    listed = ", ".join(repr(name) for name in sorted(names))
+    return f"Known: {listed}." if listed else "None are known."

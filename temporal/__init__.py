@@ -1,0 +1,1 @@
+"""The runtime: processes, servers and wiring around the agents, activities and workflows."""

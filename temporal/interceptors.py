@@ -1,0 +1,65 @@
+"""What surrounds every workflow of a worker: a deterministic event loop, the worker's graphs, a check of the arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    HandleSignalInput,
+    HandleUpdateInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+from agents.errors import InvalidInput
+from workflows import determinism
+from workflows.graph import GRAPHS
+
+if TYPE_CHECKING:
+    from workflows.graph import Graphs
+
+
+class GraphInterceptor(Interceptor):
+    """Hands `graphs` to the workflows of one worker."""
+
+    def __init__(self, graphs: Graphs) -> None:
+        self._graphs = graphs
+
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: A002, ARG002 -- the SDK's signature
+    ) -> type[WorkflowInboundInterceptor]:
+        graphs = self._graphs
+
+        class Inbound(_Inbound):
+            async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 -- the SDK's name
+                GRAPHS.set(graphs)
+                return await super().execute_workflow(input)
+
+        return Inbound
+
+
+class _Inbound(WorkflowInboundInterceptor):
+    """Readies the loop where workflow code begins. In `init` it would be too early: there the loop is the worker's."""
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 -- the SDK's name
+        determinism.enter()
+        if len(input.args) > 1:
+            raise ApplicationError(
+                f"{workflow.info().workflow_type} takes one argument, a JSON object, and was given {len(input.args)}.",
+                type=InvalidInput.__name__,
+                non_retryable=True,
+            )
+        return await super().execute_workflow(input)
+
+    async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 -- the SDK's name
+        determinism.enter()
+        await super().handle_signal(input)
+
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002 -- the SDK's name
+        determinism.enter()
+        return await super().handle_update_handler(input)

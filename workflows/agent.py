@@ -1,0 +1,156 @@
+"""AgentWorkflow: one run of an agent, from its input to its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import BaseMessage
+from langgraph.types import Command, Interrupt
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from activities.transcript import TRANSCRIPT_QUERY, Messages
+from agents.errors import InvalidInput, PerdureError, UnsupportedValue
+from workflows.checkpoints import WorkflowSaver
+from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult, Question, Usage, explain
+from workflows.graph import GRAPHS, failure, run_graph, with_saver
+from workflows.run import Run
+from workflows.steps import shorten
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.pregel import Pregel
+
+EXAMPLE = '{"agent": "research", "input": "What is a task queue?"}'
+
+
+@workflow.defn(name=AGENT_WORKFLOW)
+class AgentWorkflow:
+    """Start it with one argument, the JSON of an `AgentInput`.
+
+    The argument is checked here, not by its annotation: what can't be decoded fails a workflow task, which the
+    server retries for ever, where a bad input must fail the run.
+    """
+
+    def __init__(self) -> None:
+        self.current: Run | None = None
+        self._questions: dict[str, Interrupt] = {}
+        self._answers: dict[str, Any] = {}
+
+    @workflow.run
+    async def run(self, request: Any = None) -> AgentResult:
+        try:
+            given = parse(request)
+            graphs = GRAPHS.get()
+            self.current = Run(graphs.registry[given.agent])
+            graph = with_saver(graphs.compiled[given.agent], WorkflowSaver())
+            workflow.set_current_details(f"**{given.agent}** is at work.")
+            state = await self._run_to_end(graph, graph_input(graph, given.input), self._config(given))
+            result = self._result(given.agent, state)
+        except PerdureError as error:
+            raise failure(error) from error
+        workflow.set_current_details(details(result))
+        return result
+
+    @workflow.query(name=TRANSCRIPT_QUERY)
+    def transcript(self, digest: str) -> Messages:
+        """Messages that a step was given, for a worker that no longer has them."""
+        return self.current.transcript.find(digest) if self.current else Messages(messages=[])
+
+    @workflow.query
+    def usage(self) -> Usage:
+        """What the run has cost so far."""
+        return self.current.usage if self.current else Usage()
+
+    @workflow.query
+    def questions(self) -> list[Question]:
+        """The interrupts that wait for an answer."""
+        return [Question(id=key, value=_plain(asked.value, "question")) for key, asked in self._questions.items()]
+
+    @workflow.update
+    def answer(self, identifier: str, value: Any) -> None:
+        """Resumes the interrupt `identifier` with `value`."""
+        self._answers[identifier] = value
+        del self._questions[identifier]
+
+    @answer.validator
+    def _refuse_unknown(self, identifier: str, value: Any) -> None:  # noqa: ARG002 -- an update's validator has its arguments
+        if identifier not in self._questions:
+            waiting = ", ".join(map(repr, self._questions)) or "none"
+            raise ApplicationError(
+                f"No question {identifier!r} waits for an answer. Waiting: {waiting}.", type=InvalidInput.__name__
+            )
+
+    async def _run_to_end(self, graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig) -> Any:
+        state = await run_graph(graph, given, config)
+        while asked := _interrupts(state):
+            self._questions = {interrupt.id: interrupt for interrupt in asked}
+            self._answers = {}
+            await workflow.wait_condition(lambda: not self._questions)
+            state = await run_graph(graph, Command(resume=self._answers), config)
+        return state
+
+    def _config(self, given: AgentInput) -> RunnableConfig:
+        agent = GRAPHS.get().registry[given.agent]
+        return {
+            "configurable": {"thread_id": workflow.info().workflow_id},
+            "recursion_limit": given.recursion_limit or agent.recursion_limit,
+        }
+
+    def _result(self, agent: str, state: Any) -> AgentResult:
+        citations = state.get("citations", []) if isinstance(state, dict) else []
+        return AgentResult(agent=agent, output=output_of(state), citations=citations, usage=self.usage())
+
+
+def parse(request: Any) -> AgentInput:
+    try:
+        given = AgentInput.model_validate(request)
+    except ValidationError as error:
+        raise InvalidInput(f"The input of a run is off: {explain(error)}. Expected, for example: {EXAMPLE}") from None
+    if isinstance(given.input, str) and not given.input.strip():
+        raise InvalidInput(f"The input for agent {given.agent!r} is empty. Ask it something: {EXAMPLE}")
+    return given
+
+
+def graph_input(graph: Pregel[Any, Any, Any, Any], given: Any) -> Any:
+    """A text becomes the first message of a conversation, where the graph has one."""
+    has_messages = "messages" in graph.channels
+    if isinstance(given, str) and has_messages:
+        return {"messages": [{"role": "user", "content": given}]}
+    if isinstance(given, list) and has_messages:
+        return {"messages": given}
+    return given
+
+
+def output_of(state: Any) -> Any:
+    """The structured response, else the text of the last message, else the state itself, as plain JSON."""
+    if isinstance(state, dict):
+        if state.get("structured_response") is not None:
+            return _plain(state["structured_response"], "structured_response")
+        messages = state.get("messages")
+        if messages and isinstance(messages[-1], BaseMessage):
+            return messages[-1].text
+    return _plain(state, "output")
+
+
+def _plain(value: Any, path: str) -> Any:
+    try:
+        return to_jsonable_python(value)
+    except PydanticSerializationError as error:
+        raise UnsupportedValue(f"{path} can't be written as JSON: {error}. Keep data alone in the state.") from None
+
+
+def _interrupts(state: Any) -> list[Interrupt]:
+    return list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
+
+
+def details(result: AgentResult) -> str:
+    """The run as its page in the web UI shows it: markdown."""
+    answer = result.output if isinstance(result.output, str) else f"```json\n{result.output}\n```"
+    sources = [
+        f"{citation.marker}. {citation.document}, {citation.section}: “{shorten(citation.quote)}”"
+        for citation in result.citations
+    ]
+    return "\n\n".join([f"**{result.agent}**", answer[:4_000], "\n".join(sources)])

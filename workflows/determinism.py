@@ -1,0 +1,330 @@
+"""Ids, time, randomness and scheduling of LangGraph and LangChain, taken from the workflow that runs them.
+
+Both libraries call uuid4, uuid6, uuid7, the clock and `random`, hand synchronous code to an executor, and iterate
+sets of tasks. Inside a workflow each of these would differ on replay, or hang. `install` replaces the names
+through which they do it, once per process; the stand-ins act only on a workflow's own thread and fall through
+everywhere else. `enter` readies the event loop of one workflow run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import random
+import sys
+import time
+import types
+import uuid
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import langchain_core.utils.uuid as langchain_uuid
+import langgraph.checkpoint.base.id as langgraph_id
+from temporalio import workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+    from contextvars import Context
+
+UUID_EPOCH = 0x01B21DD213814000
+"""Intervals of 100 ns between 1582-10-15, where UUID version 6 begins to count, and 1970-01-01 (RFC 9562)."""
+
+_RUN = "__perdure_run__"
+
+_uuid4 = uuid.uuid4
+_uuid6 = langgraph_id.uuid6
+_uuid7 = langchain_uuid.uuid7
+
+
+class _Run:
+    """What one workflow run draws its ids from. It lives on the run's event loop."""
+
+    __slots__ = ("counter", "hashed", "last_tick", "random", "salt")
+
+    def __init__(self) -> None:
+        self.random = workflow.new_random("perdure.determinism")
+        self.salt = uuid.UUID(workflow.info().run_id).int & 0xFFFF_FFFF_FFFF
+        self.hashed = 0
+        self.counter = 0
+        self.last_tick = 0
+
+    def next_hash(self) -> int:
+        self.hashed += 1
+        return self.salt + self.hashed
+
+    def next_tick(self) -> int:
+        """Intervals of 100 ns since the UUID epoch; each call gives a larger one."""
+        self.last_tick = max(workflow.time_ns() // 100 + UUID_EPOCH, self.last_tick + 1)
+        return self.last_tick
+
+
+def _current() -> _Run | None:
+    loop = asyncio._get_running_loop()  # noqa: SLF001 -- the documented way to ask without raising
+    return getattr(loop, _RUN, None)
+
+
+# Ids
+
+
+def uuid4() -> uuid.UUID:
+    run = _current()
+    return _uuid4() if run is None else uuid.UUID(int=run.random.getrandbits(128), version=4)
+
+
+def uuid6(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+    run = _current()
+    if run is None:
+        return _uuid6(node, clock_seq)
+    tick = run.next_tick()
+    sequence = run.random.getrandbits(14) if clock_seq is None else clock_seq & 0x3FFF
+    low = run.random.getrandbits(48) if node is None else node & 0xFFFF_FFFF_FFFF
+    high = (tick >> 12) << 80 | (tick & 0xFFF) << 64
+    return langgraph_id.UUID(int=high | sequence << 48 | low, version=6)
+
+
+def uuid7(nanoseconds: int | None = None) -> uuid.UUID:
+    run = _current()
+    if run is None or nanoseconds is not None:
+        return _uuid7(nanoseconds)
+    run.counter += 1
+    milliseconds = (workflow.time_ns() // 1_000_000) & 0xFFFF_FFFF_FFFF
+    counter = (run.counter >> 30 & 0xFFF) << 64 | (run.counter & 0x3FFF_FFFF) << 32
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62 | counter | run.random.getrandbits(32))
+
+
+# The clock
+
+
+def time_ns() -> int:
+    return time.time_ns() if _current() is None else workflow.time_ns()
+
+
+def time_seconds() -> float:
+    return time.time() if _current() is None else workflow.time()
+
+
+def monotonic() -> float:
+    return time.monotonic() if _current() is None else workflow.time()
+
+
+class WorkflowDatetime(datetime):
+    """`datetime`, but `now` asks the workflow."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override] # a plain datetime, as callers keep it
+        if _current() is None:
+            return datetime.now(tz)
+        return datetime.fromtimestamp(workflow.time(), tz or UTC)
+
+
+def _no_sleep(seconds: float) -> None:
+    if _current() is None:
+        return time.sleep(seconds)
+    raise RuntimeError("time.sleep() in a workflow blocks its worker. Use `await asyncio.sleep(...)`.")
+
+
+# Modules: a library that holds the whole module sees one whose telling names are replaced
+
+
+class _ModuleView(types.ModuleType):
+    def __init__(self, module: types.ModuleType, **replaced: Any) -> None:
+        super().__init__(module.__name__)
+        self.__dict__.update(replaced, _perdure_module=module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_perdure_module"], name)
+
+
+def _drawn(name: str) -> Callable[..., Any]:
+    """`random.<name>`, drawn from the workflow's own generator where there is one."""
+    original = getattr(random, name)
+
+    def draw(*args: Any, **kwargs: Any) -> Any:
+        run = _current()
+        return original(*args, **kwargs) if run is None else getattr(run.random, name)(*args, **kwargs)
+
+    return draw
+
+
+_DRAWS = ("random", "uniform", "getrandbits", "randint", "randrange", "choice", "choices", "shuffle", "sample")
+
+STAND_INS: dict[int, Any] = {
+    id(_uuid4): uuid4,
+    id(_uuid6): uuid6,
+    id(_uuid7): uuid7,
+    id(datetime): WorkflowDatetime,
+    id(time.monotonic): monotonic,
+    id(uuid): _ModuleView(uuid, uuid4=uuid4),
+    id(random): _ModuleView(random, **{name: _drawn(name) for name in _DRAWS}),
+    id(time): _ModuleView(
+        time,
+        time=time_seconds,
+        time_ns=time_ns,
+        monotonic=monotonic,
+        perf_counter=monotonic,
+        sleep=_no_sleep,
+    ),
+}
+"""What replaces an object, by the object's identity."""
+
+_INSTALLED = frozenset(id(stand_in) for stand_in in STAND_INS.values())
+
+SITES: tuple[str, ...] = (
+    "langchain.agents.middleware._retry.random",
+    "langchain.agents.middleware.model_retry.time",
+    "langchain.agents.middleware.summarization.uuid",
+    "langchain.agents.middleware.tool_retry.time",
+    "langchain.agents.structured_output.uuid",
+    "langchain_core.callbacks.manager.uuid7",
+    "langchain_core.runnables.config.uuid",
+    "langchain_core.tracers.core.datetime",
+    "langchain_core.tracers.event_stream.uuid7",
+    "langchain_core.utils.function_calling.uuid",
+    "langchain_core.utils.utils.uuid4",
+    "langchain_core.utils.uuid.uuid7",
+    "langgraph._internal._queue.monotonic",
+    "langgraph.checkpoint.base.uuid6",
+    "langgraph.checkpoint.base.id.uuid6",
+    "langgraph.checkpoint.memory.random",
+    "langgraph.graph.message.uuid",
+    "langgraph.pregel._checkpoint.datetime",
+    "langgraph.pregel._checkpoint.uuid6",
+    "langgraph.pregel._executor.time",
+    "langgraph.pregel._loop.datetime",
+    "langgraph.pregel._messages.uuid4",
+    "langgraph.pregel._retry.datetime",
+    "langgraph.pregel._retry.random",
+    "langgraph.pregel._retry.time",
+    "langgraph.pregel._runner.time",
+    "langgraph.stream._convert.time",
+    "langgraph.stream._mux.time",
+)
+"""Every name through which LangGraph and LangChain, in graph code, reach what differs from run to run."""
+
+UNPATCHED: frozenset[str] = frozenset(
+    {
+        # middleware and limiters that do their own I/O or waiting belong in activities
+        "langchain.agents.middleware.file_search.datetime",
+        "langchain.agents.middleware.shell_tool.time",
+        "langchain.agents.middleware.shell_tool.uuid",
+        "langchain_core.rate_limiters.time",
+        # tracing is off in workflows
+        "langchain_core.tracers.langchain.datetime",
+        # drawing a graph
+        "langchain_core.runnables.graph.uuid4",
+        # type checks, no clock
+        "langgraph.checkpoint.serde.jsonplus.datetime",
+        "langgraph.store.base.datetime",
+        # reached through the functions that are replaced themselves
+        "langgraph.checkpoint.base.id.random",
+        "langgraph.checkpoint.base.id.time",
+        "langgraph.checkpoint.base.id.uuid",
+        "langgraph.pregel._checkpoint.uuid",
+    }
+)
+"""Names that hold the same objects and are left alone, each for the reason beside it."""
+
+
+def install() -> None:
+    """Replace every site, once per process. Raises `RuntimeError` where a library has moved one."""
+    for site in SITES:
+        module_name, _, name = site.rpartition(".")
+        module = importlib.import_module(module_name)
+        held = getattr(module, name, None)
+        if id(held) in _INSTALLED:
+            continue
+        if id(held) not in STAND_INS:
+            raise RuntimeError(
+                f"{site} is not what it was: this version of {module_name.partition('.')[0]} can't be made "
+                "deterministic. Install the versions that the lock names."
+            )
+        setattr(module, name, STAND_INS[id(held)])
+
+
+def unlisted() -> Iterator[str]:
+    """Names in the loaded libraries that hold a replaceable object and stand in neither list."""
+    for module_name, module in sorted(sys.modules.items()):
+        if module_name.partition(".")[0] not in {"langgraph", "langchain", "langchain_core"}:
+            continue
+        for name, held in vars(module).items():
+            site = f"{module_name}.{name}"
+            if id(held) in STAND_INS and site not in UNPATCHED:
+                yield site
+
+
+# The event loop of a run
+
+
+class _HashedTask(asyncio.Task[Any]):
+    """A task whose hash is its number in the run, so that sets of tasks have one order on every replay."""
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        *,
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+        number: int,
+    ) -> None:
+        # asyncio puts the task into a weak set, and so hashes it, while it is being made
+        self._number = number
+        super().__init__(coroutine, loop=loop, context=context)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    __eq__ = object.__eq__
+
+
+class _HashedFuture(asyncio.Future[Any]):
+    def __init__(self, *, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        self._number = number
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    __eq__ = object.__eq__
+
+
+def enter() -> None:
+    """Ready the running workflow's event loop. Call it where a run, a signal or an update begins."""
+    # The loop is Temporal's workflow instance, whose type is private: what is set here has no public name.
+    loop: Any = asyncio.get_running_loop()
+    if getattr(loop, _RUN, None) is not None:
+        return
+    run = _Run()
+
+    def create_task(
+        coroutine: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
+    ) -> asyncio.Task[Any]:
+        task = _HashedTask(coroutine, loop=loop, context=context, number=run.next_hash())
+        loop._register_task(task, name=name)  # noqa: SLF001 -- as the loop's own create_task does
+        return task
+
+    def create_future() -> asyncio.Future[Any]:
+        return _HashedFuture(loop=loop, number=run.next_hash())
+
+    def run_in_executor(_executor: object, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Synchronous nodes, edges and tools run at once: a workflow has no threads."""
+        future = create_future()
+        try:
+            future.set_result(function(*args))
+        except (StopIteration, SystemExit, KeyboardInterrupt) as error:
+            # a future can't carry these
+            future.set_exception(RuntimeError(f"{type(error).__name__} was raised by synchronous graph code."))
+        except Exception as error:  # noqa: BLE001 -- an executor hands on whatever its function raised
+            future.set_exception(error)
+        return future
+
+    def call_soon_threadsafe(
+        callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle: asyncio.Handle = loop.call_soon(callback, *args, context=context)
+        return handle
+
+    loop.create_task = create_task
+    loop.create_future = create_future
+    loop.run_in_executor = run_in_executor
+    loop.call_soon_threadsafe = call_soon_threadsafe
+    setattr(loop, _RUN, run)

@@ -1,0 +1,75 @@
+"""Catches I/O done by graph code inside a workflow, by an audit hook, and names the node that did it.
+
+Modules that pass through Temporal's sandbox have no restrictions there, so this is what stands between a careless
+node and a run that can't be replayed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from langchain_core.runnables.config import var_child_runnable_config
+from temporalio import workflow
+
+from agents.errors import BlockingCall
+
+FORBIDDEN = frozenset(
+    {
+        "os.exec",
+        "os.fork",
+        "os.forkpty",
+        "os.posix_spawn",
+        "os.system",
+        "socket.bind",
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.sendto",
+        "sqlite3.connect",
+        "subprocess.Popen",
+        "urllib.Request",
+    }
+)
+PYTHON_FILES = (".py", ".pyc", ".so", ".pyd", ".dylib", ".pyi", ".zip")
+
+_installed = False
+
+
+def install() -> None:
+    """Put the hook in place, once per process: Python has no way to take one out."""
+    global _installed  # noqa: PLW0603 -- see above
+    if not _installed:
+        sys.addaudithook(_audit)
+        _installed = True
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in FORBIDDEN and not (event == "open" and _is_data(arguments[0])):
+        return
+    if not workflow.in_workflow() or workflow.unsafe.is_sandbox_unrestricted():
+        return
+    raise BlockingCall(
+        f"{_node()} did {_what(event, arguments)} inside a workflow, which can't be replayed. "
+        "Move it to a tool, or give the node metadata={'execute_in': 'activity'}."
+    )
+
+
+def _is_data(path: object) -> bool:
+    """Python opens its own files when it imports, and when it prints a traceback."""
+    return isinstance(path, str) and not path.endswith(PYTHON_FILES)
+
+
+def _node() -> str:
+    config = var_child_runnable_config.get() or {}
+    node = (config.get("metadata") or {}).get("langgraph_node")
+    return f"Node {node!r}" if node else "Graph code"
+
+
+def _what(event: str, arguments: tuple[Any, ...]) -> str:
+    match event:
+        case "open":
+            return f"open({arguments[0]!r})"
+        case "socket.connect":
+            return f"socket.connect({arguments[1]!r})"
+        case _:
+            return f"{event}()"

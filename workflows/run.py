@@ -1,0 +1,39 @@
+"""What one run keeps while it lives: its agent, its transcript, what it has used, what it has been asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from temporalio import workflow
+
+from agents.errors import FatalError
+from workflows.contracts import Usage
+from workflows.transcript import TranscriptIndex
+
+if TYPE_CHECKING:
+    from agents.agent import Agent
+
+
+@dataclass
+class Run:
+    agent: Agent
+    transcript: TranscriptIndex = field(default_factory=TranscriptIndex)
+    usage: Usage = field(default_factory=Usage)
+    asked: dict[str, list[Any]] = field(default_factory=dict)
+    """Values of the interrupts that a tool call has raised, by call: they need no second activity to be raised again."""
+
+    def used(self, **counts: int) -> None:
+        totals = {name: getattr(self.usage, name) + count for name, count in counts.items()}
+        self.usage = self.usage.model_copy(update=totals)
+
+
+def current_run() -> Run:
+    """The run whose graph is asking. The stand-ins find it here, and so one graph serves all runs of a worker."""
+    if workflow.in_workflow():
+        run = getattr(workflow.instance(), "current", None)
+        if isinstance(run, Run):
+            return run
+    raise FatalError(
+        "A durable model, tool or retriever was called outside a run. Outside workflows, build the agent with LiveResources."
+    )
