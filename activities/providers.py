@@ -55,9 +55,7 @@ def resolve_model(spec: str | None, environ: Mapping[str, str]) -> str:
     return EXTRACTIVE
 
 
-def chat_model(
-    model_id: str, environ: Mapping[str, str], *, silence_limit: float = SILENCE_LIMIT
-) -> BaseChatModel:
+def chat_model(model_id: str, environ: Mapping[str, str], *, silence_limit: float = SILENCE_LIMIT) -> BaseChatModel:
     """The model `model_id`, ready to be called. Raises UnknownModel where a package or a key is missing."""
     _check(model_id)
     if model_id == EXTRACTIVE:
@@ -96,9 +94,7 @@ def _check_address(spec: str) -> None:
             f"Leave only http://host:port/v1#model and put the key into {OPENAI.key}."
         )
     if not parts.hostname or not parts.fragment:
-        raise UnknownModel(
-            f"Model {spec!r} names no model: end the address with '#' and its name, as in '…/v1#qwen3'."
-        )
+        raise UnknownModel(f"Model {spec!r} names no model: end the address with '#' and its name, as in '…/v1#qwen3'.")
 
 
 def _compatible(model_id: str, environ: Mapping[str, str], silence_limit: float) -> BaseChatModel:

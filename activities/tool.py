@@ -24,9 +24,9 @@ from activities.wire import Types, decode, encode, types_in
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from activities.transcript import TranscriptCache
     from agents.agent import Agent
     from agents.registry import Registry
-    from activities.transcript import TranscriptCache
 
 
 class RuntimeData(BaseModel):
@@ -181,9 +181,9 @@ def _config(request: ToolRequest, types: Types, written: list[Any]) -> RunnableC
     `interrupt()` and `get_stream_writer()` find what they need under private keys of LangGraph; this function is
     the one place that knows them, and tests/unit/activities/test_tool.py fails when they move.
     """
-    from langgraph._internal import _constants as keys  # noqa: PLC0415, PLC2701 -- see above
-    from langgraph._internal._scratchpad import PregelScratchpad  # noqa: PLC0415, PLC2701 -- see above
-    from langgraph.pregel._algo import LazyAtomicCounter  # noqa: PLC0415, PLC2701 -- see above
+    from langgraph._internal import _constants as keys  # noqa: PLC0415 -- see above
+    from langgraph._internal._scratchpad import PregelScratchpad  # noqa: PLC0415 -- see above
+    from langgraph.pregel._algo import LazyAtomicCounter  # noqa: PLC0415 -- see above
 
     runtime: Runtime[Any] = Runtime(stream_writer=written.append, heartbeat=activity.heartbeat)
     scratchpad = PregelScratchpad(
@@ -191,7 +191,7 @@ def _config(request: ToolRequest, types: Types, written: list[Any]) -> RunnableC
         stop=0,
         call_counter=LazyAtomicCounter(),
         interrupt_counter=LazyAtomicCounter(),
-        get_null_resume=lambda _consume=False: None,
+        get_null_resume=_no_answer,
         resume=[decode(answer, types) for answer in request.answers],
         subgraph_counter=LazyAtomicCounter(),
     )
@@ -208,10 +208,12 @@ def _config(request: ToolRequest, types: Types, written: list[Any]) -> RunnableC
     )
 
 
+def _no_answer(_consume: bool = False) -> None:  # noqa: FBT001, FBT002 -- as LangGraph calls it
+    return None
+
+
 def _runtime_of(config: RunnableConfig) -> Runtime[Any]:
-    from langgraph._internal._constants import CONFIG_KEY_RUNTIME  # noqa: PLC0415, PLC2701 -- as in _config
+    from langgraph._internal._constants import CONFIG_KEY_RUNTIME  # noqa: PLC0415 -- as in _config
 
     runtime: Runtime[Any] = config["configurable"][CONFIG_KEY_RUNTIME]
     return runtime
-
-

@@ -79,7 +79,7 @@ def _field_types(type_: type) -> Iterator[Any]:
 # Encoding
 
 
-def encode(value: Any, *, path: str = "value") -> Any:
+def encode(value: Any, *, path: str = "value") -> Any:  # noqa: PLR0911 -- one arm a kind
     match value:
         case None | bool():
             return value
@@ -183,7 +183,7 @@ def decode(value: Any, types: Types) -> Any:
 def _decode_tagged(tag: str, value: Any, types: Types) -> Any:  # noqa: PLR0911 -- one arm a tag
     match tag:
         case "message":
-            return _decode_message(*value, types)
+            return _decode_message(value[0], value[1], types)
         case "float":
             return float(value)
         case "text":

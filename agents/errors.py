@@ -12,6 +12,7 @@ PerdureError
     ├── UnknownModel
     ├── ProviderRefused           400, 401, 403, 404: the same call would be refused again
     ├── ContextTooLong
+    ├── UnknownCollection
     ├── CollectionMismatch        a collection was made by another embedding model
     ├── UnsupportedValue          a value that can't cross the boundary with its type
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
@@ -82,6 +83,10 @@ class ProviderRefused(FatalError):
 
 
 class ContextTooLong(FatalError):
+    pass
+
+
+class UnknownCollection(FatalError):
     pass
 
 

@@ -1,4 +1,4 @@
-"""What surrounds every workflow of a worker: a deterministic event loop, the worker's graphs, a check of the arguments."""
+"""What surrounds every workflow of a worker: a deterministic loop, the worker's graphs, a check of the arguments."""
 
 from __future__ import annotations
 

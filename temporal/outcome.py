@@ -10,6 +10,8 @@ from temporalio.exceptions import (
     CancelledError,
     ChildWorkflowError,
     TerminatedError,
+)
+from temporalio.exceptions import (
     TimeoutError as StepTimeoutError,
 )
 
@@ -32,7 +34,7 @@ REMEDIES = {
 CALLERS_MISTAKES = frozenset({"InvalidInput", "UnknownAgent"})
 
 
-class RunFailed(FatalError):  # noqa: N818 - named as agents/errors.py names them
+class RunFailed(FatalError):
     """`type` is the name of the error's class, `step` the activity that raised it where one did."""
 
     def __init__(self, run: str, type_: str, message: str, *, step: str | None = None) -> None:

@@ -1,62 +1,44 @@
 """A run's steps as they happen, read from its history by long poll. Runs in clients, on any machine.
 
-Watching adds nothing to the history. Attempts of a step are no events, so while a step is open the server is asked
-about it once a second.
+Watching adds nothing to the history. The attempts of a step are no events, so while a step is open the server is
+asked about it once a second.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+
+from temporal.steps import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable
 
-    from temporalio.api.failure.v1 import Failure
-    from temporalio.api.history.v1 import HistoryEvent
     from temporalio.api.workflow.v1 import PendingActivityInfo
+    from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
     from temporalio.client import Client, WorkflowHistoryEventAsyncIterator
 
+    from temporal.steps import Step
+
 ATTEMPT_INTERVAL = 1.0
-
-StepState = Literal["scheduled", "retrying", "completed", "failed", "cancelled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One activity at one moment. `seconds` is how long its last attempt took, known once it is over."""
-
-    id: str
-    activity: str
-    state: StepState
-    summary: str = ""
-    attempt: int = 1
-    seconds: float | None = None
-    error: str | None = None
-    scheduled: datetime = field(default_factory=lambda: datetime.fromtimestamp(0, UTC))
-
-    @property
-    def is_over(self) -> bool:
-        return self.state in ("completed", "failed", "cancelled")
 
 
 async def watch_steps(client: Client, run: str) -> AsyncIterator[Step]:
     """Every change of every step of `run`, from its first event to its end, over continue-as-new."""
-    execution: str | None = None
-    while True:
-        ledger = _Ledger(client)
+    execution: str | None = await _first_execution(client, run)
+    while execution is not None:
+        ledger = Ledger(client.data_converter)
         events = client.get_workflow_handle(run, run_id=execution).fetch_history_events(wait_new_event=True)
         async for step in _follow(client, run, events, ledger):
             yield step
-        if ledger.next_execution is None:
-            return
         execution = ledger.next_execution
 
 
 async def _follow(
-    client: Client, run: str, events: WorkflowHistoryEventAsyncIterator, ledger: _Ledger
+    client: Client, run: str, events: WorkflowHistoryEventAsyncIterator, ledger: Ledger
 ) -> AsyncIterator[Step]:
     upcoming = asyncio.ensure_future(anext(events, None))
     try:
@@ -76,6 +58,18 @@ async def _follow(
         upcoming.cancel()
 
 
+async def _first_execution(client: Client, run: str) -> str:
+    """A run that has continued as new is watched from its beginning."""
+    return (await _describe(client, run)).workflow_execution_info.first_run_id
+
+
 async def _pending(client: Client, run: str) -> Iterable[PendingActivityInfo]:
-    description = await client.get_workflow_handle(run).describe()
-    return description.raw_description.pending_activities
+    return (await _describe(client, run)).pending_activities
+
+
+async def _describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
+    """Asked of the service itself: the SDK's own `describe` fails on a paused run."""
+    return await client.workflow_service.describe_workflow_execution(
+        DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run)),
+        retry=True,
+    )

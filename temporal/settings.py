@@ -31,7 +31,7 @@ DELIMITER = "__"
 ENV_FILE = Path(".env")
 
 
-class InvalidSettings(FatalError):  # noqa: N818 - named as agents/errors.py names them
+class InvalidSettings(FatalError):
     """A variable that is unknown, or has a value that can't be used."""
 
 
@@ -153,9 +153,7 @@ def _read_file(env_file: Path) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(env_file).items() if value is not None}
 
 
-def _leaves(
-    model: type[BaseModel], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _leaves(field.annotation, (*path, name))

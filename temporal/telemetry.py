@@ -84,9 +84,7 @@ def drop_on_replay(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
 
 def mask_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """A structlog processor that takes what looks like a key out of every text."""
-    return {
-        name: mask_credentials(value) if isinstance(value, str) else value for name, value in event.items()
-    }
+    return {name: mask_credentials(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def _shared_processors(time_format: str) -> list[Processor]:
@@ -101,9 +99,7 @@ def _shared_processors(time_format: str) -> list[Processor]:
 
 
 def _formatter(shared: Sequence[Processor], *, readable: bool, colors: bool) -> logging.Formatter:
-    renderer = (
-        structlog.dev.ConsoleRenderer(colors=colors) if readable else structlog.processors.JSONRenderer()
-    )
+    renderer = structlog.dev.ConsoleRenderer(colors=colors) if readable else structlog.processors.JSONRenderer()
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
@@ -139,8 +135,9 @@ def _is_wanted(record: logging.LogRecord) -> bool:
 
 
 def _agent(arguments: Sequence[Any]) -> dict[str, str]:
-    """The agent that the first argument is about, be it an AgentInput or a step's request."""
-    agent = getattr(arguments[0], "agent", None) if arguments else None
+    """The agent that the first argument is about: a step's request, or the JSON that started a run."""
+    first = arguments[0] if arguments else None
+    agent = first.get("agent") if isinstance(first, dict) else getattr(first, "agent", None)
     return {"agent": agent} if isinstance(agent, str) else {}
 
 

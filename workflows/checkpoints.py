@@ -40,7 +40,7 @@ class _Kept(NamedTuple):
 class _Write(NamedTuple):
     path: str
     task: str
-    index: int
+    position: int
     channel: str
     value: Any
 
@@ -198,7 +198,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
 
 
 def _order(write: _Write) -> tuple[str, str, int]:
-    return writes_sort_key(write.path, write.task, write.index)
+    return writes_sort_key(write.path, write.task, write.position)
 
 
 def _copied(value: Any) -> Any:

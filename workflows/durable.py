@@ -58,9 +58,7 @@ class DurableResources:
 
 
 def _async_only(*_args: object, **_kwargs: object) -> Never:
-    raise NotImplementedError(
-        "In a workflow, models, tools and retrievers are asynchronous: use `await ...ainvoke()`."
-    )
+    raise NotImplementedError("In a workflow, models, tools and retrievers are asynchronous: use `await ...ainvoke()`.")
 
 
 class DurableModel(BaseChatModel):
@@ -131,7 +129,10 @@ class DurableRetriever(BaseRetriever):
         _async_only(query, run_manager)
 
     async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 -- the base's signature
     ) -> list[Document]:
         run = current_run()
         request = RetrievalRequest(collection=self.collection, query=query, limit=self.limit)
@@ -179,9 +180,7 @@ async def _call_tool(name: str, arguments: dict[str, Any], types: Any) -> Any:
     answers = [interrupt(question) for question in asked]
     while True:
         sent = request.model_copy(update={"answers": [encode(answer) for answer in answers]})
-        response = await execute_step(
-            name, sent, ToolResponse, options=run.agent.tool_step, summary=_summary(request)
-        )
+        response = await execute_step(name, sent, ToolResponse, options=run.agent.tool_step, summary=_summary(request))
         run.used(tool_calls=1)
         value = decode(response.value, types)
         for item in response.written:

@@ -42,7 +42,7 @@ class Graphs:
 
 
 GRAPHS: ContextVar[Graphs] = ContextVar("perdure_graphs")
-"""The graphs of the worker that runs this workflow: set by its interceptor, as a workflow takes no constructor arguments."""
+"""The graphs of the worker that runs this workflow. Its interceptor sets them: a workflow's constructor can't."""
 
 
 def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any, Any, Any, Any]:
@@ -55,9 +55,7 @@ def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any
     return compiled
 
 
-def with_saver(
-    graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int]
-) -> Pregel[Any, Any, Any, Any]:
+def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int]) -> Pregel[Any, Any, Any, Any]:
     return graph.copy({"checkpointer": saver})
 
 

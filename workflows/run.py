@@ -21,7 +21,7 @@ class Run:
     transcript: TranscriptIndex = field(default_factory=TranscriptIndex)
     usage: Usage = field(default_factory=Usage)
     asked: dict[str, list[Any]] = field(default_factory=dict)
-    """Values of the interrupts that a tool call has raised, by call: they need no second activity to be raised again."""
+    """What a tool call has asked by interrupts, by call: asking again, when the node runs again, needs no activity."""
 
     def used(self, **counts: int) -> None:
         totals = {name: getattr(self.usage, name) + count for name, count in counts.items()}
@@ -35,5 +35,6 @@ def current_run() -> Run:
         if isinstance(run, Run):
             return run
     raise FatalError(
-        "A durable model, tool or retriever was called outside a run. Outside workflows, build the agent with LiveResources."
+        "A durable model, tool or retriever was called outside a run. "
+        "Outside workflows, build the agent with LiveResources."
     )

@@ -26,7 +26,7 @@ async def execute_step(
     activity: str, request: BaseModel, response: type[Response], *, options: StepOptions, summary: str
 ) -> Response:
     try:
-        return await workflow.execute_activity(
+        given: Response = await workflow.execute_activity(
             activity,
             request,
             result_type=response,
@@ -39,6 +39,7 @@ async def execute_step(
         if (raised := rebuilt(error)) is not None:
             raise raised from error
         raise
+    return given
 
 
 def shorten(text: str, limit: int = MAX_SUMMARY) -> str:

@@ -90,9 +90,7 @@ def _pid_from_proc(port: int) -> int | None:
         for line in path.read_text().splitlines()[1:]
     ]
     inodes = {
-        f"socket:[{row[9]}]"
-        for row in rows
-        if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port
+        f"socket:[{row[9]}]" for row in rows if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port
     }
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):

@@ -94,9 +94,7 @@ async def _open_temporal(
 ) -> DevServer:
     began = time.monotonic()
     progress("temporal", "starting")
-    server = await start_dev_server(
-        supervisor, state, namespace=namespace, port=ports.temporal, ui_port=ports.ui
-    )
+    server = await start_dev_server(supervisor, state, namespace=namespace, port=ports.temporal, ui_port=ports.ui)
     progress("temporal", f"ready after {time.monotonic() - began:.1f} s")
     return server
 
@@ -122,9 +120,7 @@ async def _open_weaviate(
     return server
 
 
-async def _both(
-    first: Coroutine[None, None, First], second: Coroutine[None, None, Second]
-) -> tuple[First, Second]:
+async def _both(first: Coroutine[None, None, First], second: Coroutine[None, None, Second]) -> tuple[First, Second]:
     """Await both together. When one fails the other is called off, and the failure is raised as it is."""
     try:
         async with asyncio.TaskGroup() as together:

@@ -51,6 +51,11 @@ class Supervisor:
             os.killpg(self._reaper.pid, signal.SIGKILL)
         await self._reaper.wait()
 
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """All that were started, those that have ended included."""
+        return tuple(self._children)
+
     async def start(self, command: Command, *, ready: Probe | None = None, within: float = 60.0) -> Child:
         """Start a server, wait until `ready`, and report its end as a crash from then on."""
         child = await self._start(command)

@@ -67,8 +67,8 @@ async def require_ready(server: Weaviate) -> Weaviate:
     """Check a Weaviate that is not ours."""
     if not await _is_ready(server):
         raise NotReadyError(
-            f"Weaviate at {server.http_url!r} does not say that it is ready. Check the URL and that server, or "
-            "leave the URL out to have one started here."
+            f"Weaviate at {server.http_url!r} does not say that it is ready. Check the URL and that server, "
+            "or leave the URL out to have one started here."
         )
     return server
 

@@ -55,7 +55,7 @@ async def _first_that_works(ways: Sequence[Way], binary: Path, progress: Progres
 def _require_program(path: Path) -> Path:
     if not _is_program(path):
         raise BinaryUnavailableError(
-            f"The Weaviate binary {str(path)!r} is not a program that this user may run. Correct its setting, or "
+            f"The Weaviate binary {str(path)!r} is no program that this user may run. Correct its setting, or "
             "leave it out to have one found."
         )
     return path

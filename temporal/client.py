@@ -1,0 +1,211 @@
+"""Starts agents and follows their runs from Python. Runs anywhere outside workflows.
+
+settings = read_settings()
+agents = await open_agents(settings)
+run = await agents.start("research", "What is a task queue?")
+async for step in run.steps(): ...
+result = await run.result()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from agents.errors import FatalError, InvalidInput, RetryableError
+from temporal.converter import DATA_CONVERTER
+from temporal.outcome import failed_run
+from temporal.progress import watch_steps
+from temporal.settings import read_environment
+from temporal.target import Target, find_target
+from workflows.contracts import (
+    AGENT_WORKFLOW,
+    INGEST_WORKFLOW,
+    AgentInput,
+    AgentResult,
+    IngestInput,
+    IngestResult,
+    explain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from temporalio.runtime import Runtime
+
+    from temporal.settings import Settings
+    from temporal.steps import Step
+
+CONNECT_TIMEOUT = 4.0
+SUMMARY_CHARACTERS = 80
+_UNREACHABLE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+_REFUSED = (RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED)
+
+
+class ServerUnreachable(RetryableError):
+    pass
+
+
+class ServerRefused(FatalError):
+    pass
+
+
+class UnknownRun(FatalError):
+    pass
+
+
+async def connect(target: Target, *, runtime: Runtime | None = None) -> Client:
+    """A client of the server at `target`. Raises ServerUnreachable within seconds, or ServerRefused."""
+    with _explained(target):
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                return await Client.connect(
+                    target.address,
+                    namespace=target.namespace,
+                    data_converter=DATA_CONVERTER,
+                    connect_timeout=timedelta(seconds=CONNECT_TIMEOUT),
+                    runtime=runtime,
+                    **target.options,
+                )
+        except (RuntimeError, TimeoutError, ValueError) as error:
+            raise _unreachable(target, str(error)) from None
+
+
+async def open_agents(settings: Settings) -> Agents:
+    """The agents of the server that the settings and the environment name."""
+    target = find_target(settings, read_environment())
+    return Agents(await connect(target), target, task_queue=settings.task_queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution: `id` is its workflow id, `kind` the name of its workflow."""
+
+    id: str
+    client: Client
+    target: Target
+    kind: str = AGENT_WORKFLOW
+
+    @property
+    def url(self) -> str | None:
+        """Its page in Temporal's web UI, where the UI is known."""
+        return self.target.url_of(self.id)
+
+    async def result(self) -> AgentResult:
+        """Waits for the end. Raises RunFailed where the run ended without a result."""
+        return AgentResult.model_validate(await self._outcome())
+
+    async def ingested(self) -> IngestResult:
+        """Waits for the end of an ingestion."""
+        return IngestResult.model_validate(await self._outcome())
+
+    async def steps(self) -> AsyncIterator[Step]:
+        """Every change of every step, from the beginning of the run to its end."""
+        with _explained(self.target, self.id):
+            async for step in watch_steps(self.client, self.id):
+                yield step
+
+    async def _outcome(self) -> Any:
+        with _explained(self.target, self.id):
+            try:
+                return await self.client.get_workflow_handle(self.id).result()
+            except WorkflowFailureError as error:
+                raise failed_run(self.id, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """Starts runs on `task_queue`, and finds those that were started before."""
+
+    client: Client
+    target: Target
+    task_queue: str
+
+    async def start(self, agent: str, question: Any, *, run_id: str | None = None) -> Run:
+        """`question` is a text, or the JSON that the agent's graph takes. A `run_id` is used once and never again."""
+        try:
+            given = AgentInput(agent=agent, input=question)
+        except ValidationError as error:
+            raise InvalidInput(f"Agent {agent!r} can't be given this: {explain(error)}.") from None
+        if isinstance(question, str) and not question.strip():
+            raise InvalidInput(f"The question for agent {agent!r} is empty. Ask it something.")
+        return await self._start(AGENT_WORKFLOW, given, run_id or f"{agent}-{secrets.token_hex(4)}")
+
+    async def ingest(self, given: IngestInput) -> Run:
+        """One ingestion at a time fills a collection."""
+        identifier = f"ingest-{given.collection}"
+        return await self._start(INGEST_WORKFLOW, given, identifier, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+    async def find(self, run_id: str) -> Run:
+        """The run of that id, whoever started it. Raises UnknownRun."""
+        with _explained(self.target, run_id):
+            description = await self.client.get_workflow_handle(run_id).describe()
+        return Run(run_id, self.client, self.target, description.workflow_type)
+
+    async def _start(
+        self,
+        workflow: str,
+        given: AgentInput | IngestInput,
+        identifier: str,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    ) -> Run:
+        with _explained(self.target):
+            try:
+                await self.client.start_workflow(
+                    workflow, given, id=identifier, task_queue=self.task_queue, id_reuse_policy=reuse
+                )
+            except WorkflowAlreadyStartedError:
+                raise InvalidInput(
+                    f"There is a run {identifier!r} already. Follow it with `perdure result {identifier}`, or choose "
+                    "another id."
+                ) from None
+        return Run(identifier, self.client, self.target, workflow)
+
+
+@contextmanager
+def _explained(target: Target, run: str | None = None) -> Iterator[None]:
+    """Turns gRPC's errors into ours."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status in _UNREACHABLE:
+            raise _unreachable(target, error.message) from None
+        if error.status in _REFUSED:
+            raise ServerRefused(
+                f"Temporal at {target.address} refused the connection: {error.message}. "
+                "Check TEMPORAL_API_KEY, TEMPORAL_NAMESPACE and the TEMPORAL_TLS_… variables."
+            ) from None
+        if error.status is RPCStatusCode.NOT_FOUND and run and "namespace" not in error.message.lower():
+            raise UnknownRun(
+                f"There is no run {run!r} in namespace {target.namespace!r} at {target.address}. "
+                "`temporal workflow list` shows those there are."
+            ) from None
+        raise ServerRefused(f"Temporal at {target.address} said: {error.message}.") from None
+
+
+def _unreachable(target: Target, reason: str) -> ServerUnreachable:
+    return ServerUnreachable(
+        f"No Temporal server answers at {target.address}, an address from {target.origin}: {_briefly(reason)}. "
+        "Start one with `perdure dev`, or name another with TEMPORAL_ADDRESS."
+    )
+
+
+def _briefly(reason: str) -> str:
+    """Temporal's client is written in Rust and shows its errors whole; these are the usual ones."""
+    if "ConnectionRefused" in reason or "Connection refused" in reason:
+        return "connection refused"
+    if "dns error" in reason:
+        return "its name can't be resolved"
+    if "get_system_info" in reason:
+        return "what answers there is no Temporal server"
+    return reason.rstrip(".") or f"nothing came back within {CONNECT_TIMEOUT:.0f} s"

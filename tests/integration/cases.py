@@ -1,0 +1,279 @@
+"""Agents that use LangGraph as its users do. Plain LangGraph says what each must answer."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypedDict
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import ModelCallLimitMiddleware, TodoListMiddleware
+from langchain.tools import ToolRuntime
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.tools import ToolException, tool
+from langgraph.config import get_stream_writer
+from langgraph.func import entrypoint, task
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.prebuilt import InjectedState
+from langgraph.types import Command, Send, interrupt
+from pydantic import BaseModel
+
+from agents import Agent, Resources
+from agents.testing import call
+
+
+@dataclass(frozen=True)
+class Case:
+    """`steps` is the exact list of activities."""
+
+    agent: Agent
+    given: Any
+    steps: list[str]
+    script: list[AIMessage] = field(default_factory=list)
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@tool
+async def multiply(a: int, b: int) -> int:
+    """Multiply two numbers."""
+    return a * b
+
+
+@tool
+def count_messages(runtime: ToolRuntime) -> str:
+    """Say how long the conversation is."""
+    return f"{len(runtime.state['messages'])} messages, call {runtime.tool_call_id}"
+
+
+@tool
+def first_words(state: Annotated[dict, InjectedState]) -> str:
+    """Repeat how the conversation began."""
+    return state["messages"][0].text
+
+
+@tool
+def note(text: str, runtime: ToolRuntime) -> Command:
+    """Keep a note."""
+    return Command(update={"messages": [ToolMessage(f"noted {text}", tool_call_id=runtime.tool_call_id)]})
+
+
+@tool(response_format="content_and_artifact")
+def look_up(word: str) -> tuple[str, list[Document]]:
+    """Look a word up."""
+    return f"found {word}", [Document(page_content=word, metadata={"page": 1})]
+
+
+@tool
+def refuse(reason: str) -> str:
+    """Refuse."""
+    raise ToolException(f"refused: {reason}")
+
+
+refuse.handle_tool_error = True
+
+
+@tool
+def announce(text: str) -> str:
+    """Write to the stream."""
+    get_stream_writer()({"announced": text})
+    return text
+
+
+class Point(BaseModel):
+    x: int
+    y: int
+
+
+@tool
+def mirror(point: Point) -> Point:
+    """Swap the coordinates."""
+    return Point(x=point.y, y=point.x)
+
+
+def agent_with(*tools: Any, name: str = "worker", middleware: Any = (), response_format: Any = None) -> Agent:
+    def build(resources: Resources) -> Any:
+        return create_agent(
+            resources.model(), resources.tools, middleware=middleware, response_format=response_format
+        )
+
+    return Agent(name, build, tools=tools)
+
+
+def two_calls() -> AIMessage:
+    calls = [*call("add", "one", a=1, b=2).tool_calls, *call("multiply", "two", a=3, b=4).tool_calls]
+    return AIMessage("", tool_calls=calls)
+
+
+class Totals(TypedDict):
+    numbers: Annotated[list[int], operator.add]
+    path: Annotated[list[str], operator.add]
+
+
+def branching(_resources: Resources) -> Any:
+    """Synchronous nodes, a synchronous conditional edge, a lambda, a loop and a join."""
+
+    def grow(state: Totals) -> dict[str, Any]:
+        return {"numbers": [len(state["numbers"])], "path": ["grow"]}
+
+    async def left(_state: Totals) -> dict[str, Any]:
+        return {"path": ["left"]}
+
+    def route(state: Totals) -> list[str] | str:
+        return "grow" if len(state["numbers"]) < 3 else ["left", "right"]
+
+    graph = StateGraph(Totals)
+    graph.add_node("grow", grow)
+    graph.add_node("left", left)
+    graph.add_node("right", lambda _state: {"path": ["right"]})
+    graph.add_node("join", lambda state: {"path": [f"join {sum(state['numbers'])}"]})
+    graph.add_edge(START, "grow")
+    graph.add_conditional_edges("grow", route, ["grow", "left", "right"])
+    graph.add_edge(["left", "right"], "join")
+    graph.add_edge("join", END)
+    return graph
+
+
+def fan_out(_resources: Resources) -> Any:
+    graph = StateGraph(Totals)
+    graph.add_node("square", lambda number: {"numbers": [number * number]})
+    graph.add_node("sum", lambda state: {"path": [str(sum(state["numbers"]))]})
+    graph.add_conditional_edges(START, lambda _state: [Send("square", number) for number in range(20)], ["square"])
+    graph.add_edge("square", "sum")
+    return graph.compile()
+
+
+def team(resources: Resources) -> Any:
+    """An agent as a subgraph of a hand-written graph, and a jump by `Command`."""
+
+    class TeamState(MessagesState):
+        verdict: str
+
+    def judge(state: TeamState) -> Command:
+        return Command(goto="praise", update={"verdict": state["messages"][-1].text})
+
+    graph = StateGraph(TeamState)
+    graph.add_node("worker", create_agent(resources.model(), resources.tools))
+    graph.add_node("judge", judge, destinations=("praise",))
+    graph.add_node("praise", lambda state: {"verdict": f"well done: {state['verdict']}"})
+    graph.add_edge(START, "worker")
+    graph.add_edge("worker", "judge")
+    return graph
+
+
+def functional(_resources: Resources) -> Any:
+    @task
+    def double(number: int) -> int:
+        return number * 2
+
+    @entrypoint()
+    async def program(numbers: list[int]) -> list[int]:
+        return [await double(number) for number in numbers]
+
+    return program
+
+
+def asking(_resources: Resources) -> Any:
+    """Two questions in one node, after a counter that must count the node's three starts."""
+    graph = StateGraph(Totals)
+
+    def ask(_state: Totals) -> dict[str, Any]:
+        name = interrupt("Your name?")
+        town = interrupt({"question": "Your town?", "name": name})
+        return {"path": [f"{name} of {town}"]}
+
+    graph.add_node("ask", ask)
+    graph.add_edge(START, "ask")
+    return graph
+
+
+@tool
+def confirm(action: str) -> str:
+    """Ask a person."""
+    return f"{action}: {interrupt({'confirm': action})}"
+
+
+CASES = [
+    Case(agent_with(add), "hi", ["call_model"], [AIMessage("Hello.")]),
+    Case(
+        agent_with(add, multiply),
+        "both",
+        ["call_model", "add", "multiply", "call_model"],
+        [two_calls(), AIMessage("3 and 12")],
+    ),
+    Case(
+        agent_with(count_messages),
+        "count",
+        ["call_model", "count_messages", "call_model"],
+        [call("count_messages"), AIMessage("counted")],
+    ),
+    Case(
+        agent_with(first_words),
+        "in the beginning",
+        ["call_model", "first_words", "call_model"],
+        [call("first_words"), AIMessage("so it began")],
+    ),
+    Case(agent_with(note), "note it", ["call_model", "note", "call_model"], [call("note", text="x"), AIMessage("ok")]),
+    Case(
+        agent_with(look_up),
+        "look",
+        ["call_model", "look_up", "call_model"],
+        [call("look_up", word="durable"), AIMessage("seen")],
+    ),
+    Case(
+        agent_with(refuse),
+        "please",
+        ["call_model", "refuse", "call_model"],
+        [call("refuse", reason="no"), AIMessage("it refused")],
+    ),
+    Case(
+        agent_with(add),
+        "wrong arguments",
+        ["call_model", "call_model"],
+        [call("add", a="one", b=2), AIMessage("the tool said no")],
+    ),
+    Case(
+        agent_with(add),
+        "unknown tool",
+        ["call_model", "call_model"],
+        [call("subtract", a=1, b=2), AIMessage("there is none")],
+    ),
+    Case(
+        agent_with(announce),
+        "write",
+        ["call_model", "announce", "call_model"],
+        [call("announce", text="soon"), AIMessage("done")],
+    ),
+    Case(
+        agent_with(mirror),
+        "mirror",
+        ["call_model", "mirror", "call_model"],
+        [call("mirror", point={"x": 1, "y": 2}), AIMessage("mirrored")],
+    ),
+    Case(
+        agent_with(add, response_format=Point),
+        "structured",
+        ["call_model", "add", "call_model"],
+        [call("add", a=1, b=1), call("Point", x=2, y=3)],
+    ),
+    Case(
+        agent_with(add, middleware=[TodoListMiddleware(), ModelCallLimitMiddleware(run_limit=2, exit_behavior="end")]),
+        "limited",
+        ["call_model", "add", "call_model", "add"],
+        [call("add", "one", a=1, b=1), call("add", "two", a=2, b=2), AIMessage("never reached")],
+    ),
+    Case(Agent("branching", branching), {"numbers": [], "path": []}, []),
+    Case(Agent("fan-out", fan_out), {"numbers": [], "path": []}, []),
+    Case(
+        Agent("team", team, tools=[add]),
+        {"messages": [("user", "work")]},
+        ["call_model", "add", "call_model"],
+        [call("add", a=1, b=1), AIMessage("two")],
+    ),
+    Case(Agent("functional", functional), [1, 2, 3], []),
+]

@@ -1,0 +1,100 @@
+"""Fixtures on the real servers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+
+from agents import Agent, Registry
+from temporal.converter import DATA_CONVERTER
+from temporal.dev.stack import Stack
+from temporal.replay import replay_strictly, scheduled
+from temporal.settings import Settings, WorkerSettings
+from temporal.worker import make_worker
+from workflows.contracts import AGENT_WORKFLOW
+from workflows.graph import Graphs
+
+PATIENCE = timedelta(seconds=60)
+
+
+@pytest.fixture(scope="session")
+async def client(stack: Stack) -> AsyncIterator[Client]:
+    yield await Client.connect(stack.addresses.temporal_address, data_converter=DATA_CONVERTER)
+
+
+@dataclass
+class Bench:
+    """Runs one agent on a worker of its own."""
+
+    client: Client
+    agent: Agent
+    model: BaseChatModel
+    settings: Settings
+    activities: list[Any]
+
+    @property
+    def graphs(self) -> Graphs:
+        return Graphs.of(Registry.of([self.agent]), lambda name: name or "scripted")
+
+    def worker(self) -> Any:
+        return make_worker(
+            self.client,
+            self.settings,
+            registry=Registry.of([self.agent]),
+            model_id=lambda name: name or "scripted",
+            chat_model=lambda _id: self.model,
+            activities=self.activities,
+        )
+
+    async def start(self, given: Any) -> WorkflowHandle[Any, Any]:
+        return await self.client.start_workflow(
+            AGENT_WORKFLOW,
+            {"agent": self.agent.name, "input": given},
+            id=f"{self.agent.name}-{uuid.uuid4().hex[:8]}",
+            task_queue=self.settings.task_queue,
+            execution_timeout=PATIENCE,
+        )
+
+    async def run(self, given: Any) -> tuple[Any, WorkflowHistory]:
+        """The result and the history, which has been replayed strictly."""
+        async with self.worker():
+            handle = await self.start(given)
+            result = await handle.result()
+        return result, await self.replayed(handle)
+
+    async def replayed(self, handle: WorkflowHandle[Any, Any]) -> WorkflowHistory:
+        history = await handle.fetch_history()
+        await replay_strictly(history, self.graphs)
+        return history
+
+
+def steps(history: WorkflowHistory) -> list[str]:
+    return [name for name, _ in scheduled(history)]
+
+
+@pytest.fixture(params=[0, 100], ids=["cache off", "cache on"])
+def cached_workflows(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture
+def bench(client: Client):
+    """Makes a bench. The cache is off unless said otherwise, so each workflow task replays from the start."""
+
+    def make(
+        agent: Agent, model: BaseChatModel, *, cached: int = 0, sandbox: bool = False, activities: Any = ()
+    ) -> Bench:
+        settings = Settings(
+            task_queue=f"test-{uuid.uuid4().hex[:8]}",
+            worker=WorkerSettings(cached_workflows=cached, sandbox=sandbox),
+        )
+        return Bench(client, agent, model, settings, list(activities))
+
+    return make
