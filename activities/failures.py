@@ -73,6 +73,8 @@ def classify(error: BaseException) -> BaseException:
     """The error of ours that says what `error` means, or `error` itself where nothing is known about it."""
     if isinstance(error, PerdureError):
         return error
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        return RuntimeError(f"The step tried to end the worker ({error!r}). Return a value or raise an exception instead.")
     text = str(error)
     if isinstance(error, ContextOverflowError) or any(sign in text for sign in _OVERFLOW):
         return ContextTooLong(f"The conversation is longer than the model's context: {text}")
@@ -150,8 +152,6 @@ def _only_cause(error: BaseException) -> BaseException:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, SystemExit | KeyboardInterrupt):
-        return f"The step tried to end the worker ({error!r}). Return a value or raise an exception instead."
     text = mask_credentials(str(error)) or f"{type(error).__name__} without a message."
     return text if len(text) <= MESSAGE_LIMIT else f"{text[: MESSAGE_LIMIT - 1]}…"
 

@@ -9,7 +9,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
-from activities.weaviate import CollectionIdentity, Weaviate, require_same
+from activities.collection import identify, require_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 
     from activities.embedding import Embedder
+    from activities.weaviate import Weaviate
 
 RETRIEVE = "retrieve"
 # Longer passages than this many chunks are no help to who must read them.
@@ -91,16 +92,6 @@ class WeaviateRetriever(BaseRetriever):
         run_manager: CallbackManagerForRetrieverRun,
     ) -> list[Document]:
         raise NotImplementedError(f"Collection {self.collection!r} is searched with `ainvoke`, not `invoke`.")
-
-
-async def identify(collection: str, embedder: Embedder) -> CollectionIdentity:
-    """What `collection` must have been made with to be searched with `embedder`."""
-    return CollectionIdentity(
-        name=collection,
-        embedder=embedder.id,
-        dimensions=await embedder.dimensions(),
-        lexical=embedder.lexical,
-    )
 
 
 def without_copies(documents: Iterable[Document]) -> list[Document]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from langchain_core.documents import Document
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 from weaviate import WeaviateAsyncClient, use_async_with_custom
 from weaviate.classes.aggregate import GroupByAggregate
 from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
@@ -27,6 +27,7 @@ from weaviate.exceptions import (
     WeaviateInvalidInputError,
 )
 
+from activities.collection import CollectionIdentity, StoredChunk, require_same
 from agents.errors import CollectionMismatch, ProviderRefused, ServiceUnavailable, UnknownCollection, known
 
 if TYPE_CHECKING:
@@ -37,40 +38,14 @@ if TYPE_CHECKING:
 # The client retries for a minute when gRPC is down. That is Temporal's to do, so each call ends before.
 PATIENCE = 20.0
 INSERT_BATCH = 200
-# Weights found by measurement on known-item queries: without a model of meaning, keywords carry the search.
+# Found by measurement on known-item queries: without a model of meaning, keywords carry the search, and a title
+# says more than a mention.
 ALPHA_LEXICAL, ALPHA = 0.3, 0.5
-SEARCHED = ["text", "section", "title"]
+SEARCHED = ["text", "section", "title^2"]
+WORDS = ["text", "section", "title"]
 EXACT = ["document", "origin", "source", "content_hash", "fingerprint"]
 NUMBERS = ["position", "start", "end"]
 MOST_DOCUMENTS = 100_000
-
-
-class CollectionIdentity(BaseModel):
-    """What a collection was made with. Stored with it, as its description, and checked before each use."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    embedder: str
-    dimensions: int
-    lexical: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StoredChunk:
-    """`origin` is the source that the document came from; `source` is where a reader finds it."""
-
-    document: str
-    title: str
-    origin: str
-    source: str
-    section: str
-    position: int
-    start: int
-    end: int
-    text: str
-    content_hash: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +192,6 @@ class Weaviate:
             return self._client
 
 
-def require_same(wanted: CollectionIdentity, found: CollectionIdentity) -> None:
-    """Vectors of two embedders can't be compared: a search would return noise, and nobody would notice."""
-    if (wanted.embedder, wanted.dimensions) != (found.embedder, found.dimensions):
-        raise CollectionMismatch(
-            f"Collection {found.name!r} was made with embedding model {found.embedder!r} ({found.dimensions} "
-            f"dimensions), and {wanted.embedder!r} ({wanted.dimensions}) is configured. Set PERDURE_EMBEDDING back, "
-            "or ingest into a collection of another name."
-        )
-
-
 def _client(connection: WeaviateConnection) -> WeaviateAsyncClient:
     address = urlsplit(connection.url)
     secure = address.scheme == "https"
@@ -264,7 +229,7 @@ async def _create(client: WeaviateAsyncClient, wanted: CollectionIdentity) -> No
 
 
 def _properties() -> Iterable[Property]:
-    for name in SEARCHED:
+    for name in WORDS:
         yield Property(
             name=name, data_type=DataType.TEXT, tokenization=Tokenization.WORD, index_filterable=False
         )

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
+RESERVED = frozenset(
+    {"call_model", "retrieve", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
+)
+"""Activities of Perdure's own: a tool is an activity that has the tool's name."""
+
 
 class Resources(Protocol):
     """What `Agent.build` is handed: live objects outside a workflow, durable stand-ins inside."""
@@ -73,6 +78,8 @@ class Agent:
                 "starting with a letter, 63 at most."
             )
         names = [tool.name for tool in self.tools]
+        if taken := RESERVED.intersection(names):
+            raise ValueError(f"A tool can't be named {min(taken)!r}: it is an activity of Perdure's own. Rename it.")
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"Agent {self.name!r} has two tools of one name: {sorted(repeated)}. Rename one.")
 

@@ -1,7 +1,7 @@
 """How a search tool's passages are shown to a chat model: each headed by the marker that a statement cites.
 
-    [a3f9c2] temporalio 1.35.0 — Usage › Timers
-    A timer is represented by a normal `asyncio.sleep()` call.
+[a3f9c2] temporalio 1.35.0 — Usage › Timers
+A timer is represented by a normal `asyncio.sleep()` call.
 """
 
 from __future__ import annotations

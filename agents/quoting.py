@@ -54,9 +54,7 @@ def quotes(question: str, passages: Sequence[Passage]) -> list[Quote]:
 
 def unmentioned(question: str, passages: Iterable[Passage]) -> list[str]:
     """The question's words that no passage has."""
-    spoken = {
-        term for passage in passages for term in terms(f"{passage.document} {passage.section} {passage.text}")
-    }
+    spoken = {term for passage in passages for term in terms(f"{passage.document} {passage.section} {passage.text}")}
     return list(dict.fromkeys(word for word in words(question) if stem(word) not in spoken))
 
 

@@ -8,7 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Set
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*|\d+")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -28,14 +29,13 @@ STOPWORDS = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """The words of a text that carry meaning, in order, as they are written; identifiers come apart."""
-    found = (word for whole in WORD.findall(text) for word in CAMEL.split(whole))
-    return [word for word in found if word.lower() not in STOPWORDS]
+    """The words of a text that carry meaning, in order, as they are written."""
+    return [word for word in WORD.findall(text) if word.lower() not in STOPWORDS]
 
 
 def terms(text: str) -> set[str]:
-    """The stems of `words`."""
-    return {stem(word) for word in words(text)}
+    """The stems of `words`, and of the parts of those written in camel case."""
+    return {stem(part) for word in words(text) for part in (word, *CAMEL.split(word))}
 
 
 def stem(word: str) -> str:
@@ -57,12 +57,10 @@ def weights(question: str, texts: Iterable[str]) -> dict[str, float]:
     """The inverse document frequency, among `texts`, of each term of the question (Spärck Jones 1972)."""
     spoken = [terms(text) for text in texts]
     frequency = Counter(term for text in spoken for term in text)
-    return {
-        term: math.log(1 + (len(spoken) + 1) / (frequency[term] + 1)) for term in sorted(terms(question))
-    }
+    return {term: math.log(1 + (len(spoken) + 1) / (frequency[term] + 1)) for term in sorted(terms(question))}
 
 
-def coverage(found: Set[str], weight: Mapping[str, float]) -> float:
+def coverage(found: AbstractSet[str], weight: Mapping[str, float]) -> float:
     """The share of the question's weight that the `found` terms carry, 0 to 1."""
     whole = sum(weight.values())
     return sum(value for term, value in weight.items() if term in found) / whole if whole else 0.0

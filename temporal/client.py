@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from agents.errors import FatalError, InvalidInput, RetryableError
 from temporal.converter import DATA_CONVERTER
 from temporal.outcome import failed_run
-from temporal.progress import watch_steps
+from temporal.progress import waits_for_worker, watch_steps
 from temporal.settings import read_environment
 from temporal.target import Target, find_target
 from workflows.contracts import (
@@ -94,6 +94,7 @@ class Run:
     id: str
     client: Client
     target: Target
+    task_queue: str
     kind: str = AGENT_WORKFLOW
 
     @property
@@ -114,6 +115,11 @@ class Run:
         with _explained(self.target, self.id):
             async for step in watch_steps(self.client, self.id):
                 yield step
+
+    async def waits_for_worker(self) -> bool:
+        """Whether something is ready to be done that no worker has taken up at this moment."""
+        with _explained(self.target, self.id):
+            return await waits_for_worker(self.client, self.id)
 
     async def _outcome(self) -> Any:
         with _explained(self.target, self.id):
@@ -150,7 +156,7 @@ class Agents:
         """The run of that id, whoever started it. Raises UnknownRun."""
         with _explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
-        return Run(run_id, self.client, self.target, description.workflow_type)
+        return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type)
 
     async def _start(
         self,
@@ -169,7 +175,7 @@ class Agents:
                     f"There is a run {identifier!r} already. Follow it with `perdure result {identifier}`, or choose "
                     "another id."
                 ) from None
-        return Run(identifier, self.client, self.target, workflow)
+        return Run(identifier, self.client, self.target, self.task_queue, workflow)
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from temporalio.exceptions import (
 from agents.errors import FatalError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from temporalio.client import WorkflowFailureError
 
 REMEDIES = {
@@ -56,12 +58,17 @@ class RunFailed(FatalError):
 
 def failed_run(run: str, error: WorkflowFailureError) -> RunFailed:
     """What `error` wraps: the outermost error that was raised by name, or Temporal's own reason."""
-    step = None
-    cause: BaseException = error.cause
-    while isinstance(cause, ActivityError | ChildWorkflowError) and cause.__cause__ is not None:
-        step = cause.activity_type if isinstance(cause, ActivityError) else step
-        cause = cause.__cause__
+    chain = list(_chain(error.cause))
+    step = next((cause.activity_type for cause in chain if isinstance(cause, ActivityError)), None)
+    wrappers = (ActivityError, ChildWorkflowError)
+    cause = next((cause for cause in chain if not isinstance(cause, wrappers)), chain[-1])
     return RunFailed(run, _type(cause), _message(cause), step=step)
+
+
+def _chain(cause: BaseException | None) -> Iterator[BaseException]:
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
 def _type(cause: BaseException) -> str:

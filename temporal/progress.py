@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 
 from temporal.steps import Ledger
@@ -56,6 +57,20 @@ async def _follow(
             upcoming = asyncio.ensure_future(anext(events, None))
     finally:
         upcoming.cancel()
+
+
+async def waits_for_worker(client: Client, run: str) -> bool:
+    """Whether something of `run` is ready to be done and no worker has taken it up. Ask twice: it may be on its way."""
+    description = await _describe(client, run)
+    if not description.HasField("pending_workflow_task"):
+        return any(_is_ready(activity) for activity in description.pending_activities)
+    return description.pending_workflow_task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
+
+
+def _is_ready(activity: PendingActivityInfo) -> bool:
+    """One that is to be tried again later has the time of that instead."""
+    scheduled = activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    return scheduled and not activity.HasField("next_attempt_schedule_time")
 
 
 async def _first_execution(client: Client, run: str) -> str:

@@ -86,11 +86,18 @@ class AgentWorkflow:
     async def _run_to_end(self, graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig) -> Any:
         state = await run_graph(graph, given, config)
         while asked := _interrupts(state):
-            self._questions = {interrupt.id: interrupt for interrupt in asked}
-            self._answers = {}
+            self._ask(asked)
             await workflow.wait_condition(lambda: not self._questions)
             state = await run_graph(graph, Command(resume=self._answers), config)
         return state
+
+    def _ask(self, asked: list[Interrupt]) -> None:
+        """Lets lists of runs show who waits, by memo. The memo is a command, too: without one in this task, a worker
+        that has lost the run would be handed the answer before it has replayed the question.
+        """
+        self._questions = {interrupt.id: interrupt for interrupt in asked}
+        self._answers = {}
+        workflow.upsert_memo({"questions": list(self._questions)})
 
     def _config(self, given: AgentInput) -> RunnableConfig:
         agent = GRAPHS.get().registry[given.agent]

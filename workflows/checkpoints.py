@@ -48,7 +48,8 @@ class _Write(NamedTuple):
 class WorkflowSaver(BaseCheckpointSaver[int]):
     """Keeps the last `keep` checkpoints of each namespace.
 
-    Values are copied, so that a node that edits its state in place can't change a checkpoint.
+    What comes in and goes out is copied: LangGraph edits a checkpoint's versions in place, and a node may edit
+    its state.
     """
 
     def __init__(self, *, keep: int = 8) -> None:
@@ -74,7 +75,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
                 self._values[place, channel, int(version)] = _copied(checkpoint["channel_values"][channel])
         kept = self._checkpoints.setdefault(place, {})
         kept[checkpoint["id"]] = _Kept(
-            {**checkpoint, "channel_values": {}},
+            _copied({**checkpoint, "channel_values": {}}),
             get_checkpoint_metadata(config, metadata),
             get_checkpoint_id(config),
         )
@@ -169,7 +170,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         writes = sorted(self._writes.get((place, identifier), {}).values(), key=_order)
         return CheckpointTuple(
             _config(place, identifier),
-            {**checkpoint, "channel_values": values},
+            {**_copied(checkpoint), "channel_values": values},
             metadata,
             _config(place, parent) if parent else None,
             [(write.task, write.channel, _copied(write.value)) for write in writes],

@@ -98,9 +98,7 @@ def mirror(point: Point) -> Point:
 
 def agent_with(*tools: Any, name: str = "worker", middleware: Any = (), response_format: Any = None) -> Agent:
     def build(resources: Resources) -> Any:
-        return create_agent(
-            resources.model(), resources.tools, middleware=middleware, response_format=response_format
-        )
+        return create_agent(resources.model(), resources.tools, middleware=middleware, response_format=response_format)
 
     return Agent(name, build, tools=tools)
 

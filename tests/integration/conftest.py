@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,8 +24,8 @@ PATIENCE = timedelta(seconds=60)
 
 
 @pytest.fixture(scope="session")
-async def client(stack: Stack) -> AsyncIterator[Client]:
-    yield await Client.connect(stack.addresses.temporal_address, data_converter=DATA_CONVERTER)
+async def client(stack: Stack) -> Client:
+    return await Client.connect(stack.addresses.temporal_address, data_converter=DATA_CONVERTER)
 
 
 @dataclass

@@ -1,0 +1,136 @@
+"""The commands of `perdure`. Each loads what it needs when it is called, so that `--help` comes at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temporal.cli.errors import Commands
+
+app = typer.Typer(
+    name="perdure",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Durable LangGraph agents on Temporal. Begin with `perdure demo`.",
+    epilog="Settings are variables, `PERDURE_…` and `TEMPORAL_…`, or lines of `.env`. `perdure doctor` prints them.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result alone, as JSON.")]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `perdure run` printed it.")]
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 -- typer's callback
+    if wanted:
+        from temporal.cli.doctor import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001, FBT002 -- its callback does the work
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog='Example: `perdure run research "How are timers made durable?"`')
+def run(
+    agent: Annotated[str, typer.Argument(help="The agent's name; `perdure agents` lists them.")],
+    text: Annotated[str, typer.Argument(metavar="INPUT", help="A question, or `-` to read it from stdin.")],
+    json_input: Annotated[bool, typer.Option("--json-input", help="INPUT is JSON that the graph takes.")] = False,
+    as_json: AsJson = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it, print its id, and leave.")] = False,
+    run_id: Annotated[str | None, typer.Option("--id", help="The run's id. Used once, it is refused again.")] = None,
+) -> None:
+    """Run an agent and show its steps and its answer. Ctrl-C leaves the run alive."""
+    from temporal.cli.run import read_input, run_agent
+    from temporal.settings import read_settings
+
+    question = read_input(text, is_json=json_input)
+    asyncio.run(run_agent(read_settings(), agent, question, run_id=run_id, as_json=as_json, detach=detach))
+
+
+@app.command(epilog="Example: `perdure result research-1f3a9c02 --json`")
+def result(run_id: RunId, as_json: AsJson = False) -> None:
+    """Show the steps and the answer of a run, and wait for it where it is still at work."""
+    from temporal.cli.run import show_result
+    from temporal.settings import read_settings
+
+    asyncio.run(show_result(read_settings(), run_id, as_json=as_json))
+
+
+@app.command()
+def agents() -> None:
+    """List the agents that are installed, with what they do and their tools."""
+    from temporal.cli.agents import show_agents
+
+    show_agents()
+
+
+@app.command(epilog="Example: `perdure ingest ./handbook --collection handbook`")
+def ingest(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Documents to read; without it, the documentation of installed packages.")
+    ] = None,
+    collection: Annotated[str, typer.Option("--collection", help="The collection to fill.")] = "docs",
+    as_json: AsJson = False,
+) -> None:
+    """Fill a collection with documents that agents can search. Doing it again writes only what has changed."""
+    from temporal.cli.run import ingest as ingest_folder
+    from temporal.settings import read_settings
+
+    asyncio.run(ingest_folder(read_settings(), folder, collection=collection, as_json=as_json))
+
+
+@app.command()
+def worker() -> None:
+    """Work on runs until Ctrl-C or SIGTERM. Start as many as you like, on as many machines."""
+    from temporal.cli.worker import work
+    from temporal.settings import read_settings
+
+    work(read_settings())
+
+
+@app.command()
+def dev() -> None:
+    """Start Temporal, Weaviate and a worker on this machine, and stay until Ctrl-C."""
+    from temporal.cli.stack import run_dev
+    from temporal.settings import read_settings
+
+    run_dev(read_settings())
+
+
+@app.command(epilog='Example: `perdure demo --crash "What is a task queue?"`')
+def demo(
+    question: Annotated[str | None, typer.Argument(help="What to ask of the installed documentation.")] = None,
+    crash: Annotated[bool, typer.Option("--crash", help="Kill the worker in the middle, with kill -9.")] = False,
+) -> None:
+    """Start everything, ask the research agent a question, show its answer, and stop everything."""
+    from temporal.cli.demo import run_demo
+    from temporal.settings import read_settings
+
+    run_demo(read_settings(), question, crash=crash)
+
+
+@app.command()
+def doctor() -> None:
+    """Check what Perdure needs and print the settings. Exit code 1 where something needed is missing."""
+    from temporal.cli.doctor import examine
+
+    if not asyncio.run(examine()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of Perdure and of what it stands on."""
+    _print_version(wanted=True)

@@ -1,0 +1,191 @@
+"""What the command line shows: steps as they happen, the answer, its citations, its cost.
+
+Progress goes to stderr, results to stdout. In a terminal open steps are alive; elsewhere each change is a line.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.spinner import Spinner
+from rich.text import Text
+
+from temporal.steps import WORKFLOW_CODE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agents.citation import Citation
+    from temporal.steps import Step, StepState
+    from workflows.contracts import AgentResult, IngestResult, Usage
+
+MARKS: dict[StepState, tuple[str, str]] = {
+    "scheduled": ("→", "dim"),
+    "retrying": ("↻", "yellow"),
+    "completed": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "cancelled": ("–", "dim"),
+}
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def step(self, step: Step) -> None:
+        """Shows a step that has changed."""
+
+    def note(self, text: str) -> None:
+        """Shows a line that stays."""
+
+    def status(self, text: str) -> None:
+        """Shows what is going on at the moment, where the display can take it back."""
+
+
+@contextmanager
+def open_display() -> Iterator[Display]:
+    """A live display in a terminal, lines elsewhere. It is gone when the block ends, and its lines stay."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    with Live(console=console, transient=True, refresh_per_second=10) as live:
+        yield Alive(live)
+
+
+class Silent:
+    """For `--json`: a script reads the result alone."""
+
+    def step(self, step: Step) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def status(self, text: str) -> None: ...
+
+
+class Lines:
+    """For pipes, logs and CI."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def step(self, step: Step) -> None:
+        self.note(describe(step).plain)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def status(self, text: str) -> None: ...
+
+
+class Alive:
+    """For a terminal: steps that are over scroll away above those that are open."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._open: dict[str, Spinner] = {}
+        self._status: list[Spinner] = []
+
+    def step(self, step: Step) -> None:
+        if step.is_over or step.activity == WORKFLOW_CODE:
+            self._open.pop(step.id, None)
+            self._live.console.print(describe(step), soft_wrap=True)
+        else:
+            self._open[step.id] = Spinner("dots", describe(step, mark=False), style="cyan")
+        self._refresh()
+
+    def note(self, text: str) -> None:
+        self._live.console.print(text, markup=False, soft_wrap=True)
+
+    def status(self, text: str) -> None:
+        self._status = [Spinner("dots", Text(text, style="dim"))] if text else []
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._live.update(Group(*self._open.values(), *self._status))
+
+
+def describe(step: Step, *, mark: bool = True) -> Text:
+    """`✓ call_model · extractive  12 ms`."""
+    symbol, style = MARKS[step.state]
+    line = Text(f"{symbol} ", style) if mark else Text()
+    line.append(step.activity, "bold")
+    if step.summary:
+        line.append(f" · {step.summary}")
+    if step.seconds is not None:
+        line.append(f"  {duration(step.seconds)}", "dim")
+    if step.attempt > 1:
+        line.append(f"  attempt {step.attempt}", "yellow")
+    if step.error:
+        line.append(f"  {step.error}", style)
+    return line
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def show_answer(result: AgentResult, url: str | None) -> None:
+    """The answer as markdown in a terminal and as it is elsewhere, then where it is from and what it cost."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(_answer(result.output, console))
+    if result.citations:
+        console.print()
+        console.print("Citations", style="bold")
+        for citation in result.citations:
+            console.print(_cited(citation), soft_wrap=True)
+    console.print()
+    console.print(f"Cost: {cost(result.usage)}", style="dim", soft_wrap=True)
+    if url:
+        console.print(f"Web UI: {url}", style="dim", soft_wrap=True)
+
+
+def show_ingested(result: IngestResult, url: str | None) -> None:
+    console = Console(highlight=False)
+    console.print(ingested(result), soft_wrap=True)
+    for document in result.quarantined:
+        console.print(f"  left out: {document.document}: {document.reason}", markup=False, soft_wrap=True)
+    if url:
+        console.print(f"Web UI: {url}", style="dim", soft_wrap=True)
+
+
+def ingested(result: IngestResult) -> str:
+    """`Collection 'docs': 41 documents, 1,204 chunks written, 0 unchanged, 0 removed, 0 left out (lexical)`."""
+    return (
+        f"Collection {result.collection!r}: {result.documents:,} documents, {result.chunks:,} chunks written, "
+        f"{result.unchanged:,} documents unchanged, {result.removed:,} removed, {len(result.quarantined):,} left out "
+        f"(embedder {result.embedder})"
+    )
+
+
+def cost(usage: Usage) -> str:
+    return (
+        f"{_count(usage.model_calls, 'model call')}, {_count(usage.tool_calls, 'tool call')}, "
+        f"{_count(usage.retrievals, 'retrieval')}, {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _answer(output: Any, console: Console) -> Any:
+    """A text as it is; what is not a text as JSON."""
+    if not isinstance(output, str):
+        from pydantic_core import to_json  # noqa: PLC0415 -- rarely needed, and slow to load
+
+        return Text(to_json(output, indent=2).decode())
+    return Markdown(output) if console.is_terminal else Text(output)
+
+
+def _cited(citation: Citation) -> Text:
+    line = Text(f"[{citation.marker}] ", "cyan")
+    line.append(citation.document, "bold")
+    if citation.section:
+        line.append(f" › {citation.section}")
+    line.append(f": “{' '.join(citation.quote.split())}”")
+    return line

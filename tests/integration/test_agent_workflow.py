@@ -1,0 +1,297 @@
+"""What a run does beside answering: refuse, retry, ask, remember, fail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from agents import Agent, Resources, StepOptions
+from agents.testing import ScriptedModel, call
+from tests.integration.cases import add, agent_with, asking, confirm, multiply, two_calls
+from tests.integration.conftest import PATIENCE, steps
+from temporal.replay import InputsDiffer
+from workflows.contracts import AGENT_WORKFLOW
+
+GREETING = ScriptedModel(script=[AIMessage("Hello.")])
+
+
+async def failure_of(bench: Any, given: Any) -> ApplicationError:
+    async with bench.worker():
+        handle = await bench.start(given)
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    await bench.replayed(handle)
+    cause = caught.value.cause
+    assert isinstance(cause, ApplicationError)
+    return cause
+
+
+@pytest.mark.parametrize(
+    ("request_", "type_", "words"),
+    [
+        ({"agent": "wroker", "input": "x"}, "UnknownAgent", "Unknown agent 'wroker'. Known: 'worker'."),
+        ({"agent": "worker"}, "InvalidInput", "input: Field required"),
+        ({"agent": "worker", "inptu": "x", "input": "x"}, "InvalidInput", "inptu: Extra inputs are not permitted"),
+        ("worker", "InvalidInput", "Expected, for example:"),
+        (None, "InvalidInput", "Expected, for example:"),
+        ({"agent": "worker", "input": "  "}, "InvalidInput", "The input for agent 'worker' is empty."),
+    ],
+)
+async def test_an_input_that_is_off_fails_the_run_and_says_what_is_expected(bench, request_, type_, words) -> None:
+    made = bench(agent_with(add), GREETING)
+
+    async with made.worker():
+        with pytest.raises(WorkflowFailureError) as caught:
+            await made.client.execute_workflow(
+                AGENT_WORKFLOW,
+                request_,
+                id=f"bad-{uuid.uuid4()}",
+                task_queue=made.settings.task_queue,
+                execution_timeout=PATIENCE,
+            )
+
+    assert caught.value.cause.type == type_
+    assert words in caught.value.cause.message
+
+
+async def test_too_many_arguments_fail_the_run(bench) -> None:
+    made = bench(agent_with(add), GREETING)
+
+    async with made.worker():
+        with pytest.raises(WorkflowFailureError) as caught:
+            await made.client.execute_workflow(
+                AGENT_WORKFLOW,
+                args=[{"agent": "worker", "input": "x"}, "more"],
+                id=f"bad-{uuid.uuid4()}",
+                task_queue=made.settings.task_queue,
+                execution_timeout=PATIENCE,
+            )
+
+    assert "takes one argument, a JSON object, and was given 2" in caught.value.cause.message
+
+
+async def test_when_one_of_two_parallel_tools_fails_once_nothing_else_runs_again(bench) -> None:
+    started: list[str] = []
+
+    @tool
+    def flaky(a: int, b: int) -> int:
+        """Fail once."""
+        started.append("flaky")
+        if started.count("flaky") == 1:
+            raise ConnectionResetError("gone for a moment")
+        return a + b
+
+    @tool
+    def steady(a: int, b: int) -> int:
+        """Work."""
+        started.append("steady")
+        return a * b
+
+    flaky.name, steady.name = "add", "multiply"
+    made = bench(agent_with(flaky, steady), ScriptedModel(script=[two_calls(), AIMessage("3 and 12")]))
+
+    result, history = await made.run("both")
+
+    assert result["output"] == "3 and 12"
+    assert result["usage"] == {
+        "model_calls": 2,
+        "tool_calls": 2,
+        "retrievals": 0,
+        "input_tokens": 0,
+        "output_tokens": 0,
+    }
+    assert sorted(started) == ["flaky", "flaky", "steady"]
+    assert steps(history) == ["call_model", "add", "multiply", "call_model"]
+
+
+async def test_a_tool_that_keeps_failing_fails_the_run_with_its_own_error(bench) -> None:
+    @tool
+    def divide(a: int, b: int) -> float:
+        """Divide."""
+        return a / b
+
+    agent = Agent("worker", agent_with(divide).build, tools=[divide], tool_step=StepOptions(attempts=2))
+    made = bench(agent, ScriptedModel(script=[call("divide", a=1, b=0)]))
+
+    error = await failure_of(made, "divide")
+
+    assert error.type == "GraphFailed"
+    assert error.message.startswith("ZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize("raised", [ValueError("no"), KeyError("x"), RecursionError("deep"), NotImplementedError()])
+async def test_an_exception_of_a_node_fails_the_run_and_names_itself_and_the_node(bench, raised) -> None:
+    def fail(_state: MessagesState) -> dict[str, Any]:
+        raise raised
+
+    def build(_resources: Resources) -> Any:
+        return StateGraph(MessagesState).add_node("fail", fail).add_edge(START, "fail")
+
+    error = await failure_of(bench(Agent("failing", build), GREETING), "x")
+
+    assert error.type == "GraphFailed"
+    assert error.message.startswith(type(raised).__name__)
+    assert "'fail'" in error.message
+
+
+async def test_an_endless_loop_ends_at_the_recursion_limit(bench) -> None:
+    def build(_resources: Resources) -> Any:
+        graph = StateGraph(MessagesState).add_node("turn", lambda _state: {}).add_edge(START, "turn")
+        return graph.add_edge("turn", "turn")
+
+    error = await failure_of(bench(Agent("endless", build, recursion_limit=7), GREETING), "x")
+
+    assert error.message.startswith("GraphRecursionError: Recursion limit of 7 reached")
+
+
+async def test_a_node_that_opens_a_file_fails_the_run_and_is_named(bench, tmp_path) -> None:
+    file = tmp_path / "data.txt"
+    file.write_text("secret")
+
+    def build(_resources: Resources) -> Any:
+        graph = StateGraph(MessagesState)
+        graph.add_node("peek", lambda _state: {"messages": [("ai", open(file).read())]})  # noqa: PTH123, SIM115
+        return graph.add_edge(START, "peek")
+
+    error = await failure_of(bench(Agent("peeking", build), GREETING), "x")
+
+    assert error.type == "BlockingCall"
+    assert error.message.startswith(f"Node 'peek' did open('{file}') inside a workflow")
+    assert "Move it to a tool" in error.message
+
+
+async def test_questions_wait_for_their_answers_and_the_run_goes_on(bench) -> None:
+    made = bench(Agent("asking", asking), GREETING)
+
+    async with made.worker():
+        handle = await made.start({"numbers": [], "path": []})
+        answered = []
+        for reply in ("Ada", "London"):
+            [question] = await _questions(handle)
+            answered.append(question["value"])
+            await handle.execute_update("answer", args=[question["id"], reply])
+        result = await handle.result()
+
+    assert answered == ["Your name?", {"question": "Your town?", "name": "Ada"}]
+    assert result["output"]["path"] == ["Ada of London"]
+    await made.replayed(handle)
+
+
+async def test_a_tool_that_asks_a_person_runs_again_with_the_answer(bench) -> None:
+    script = [call("confirm", action="refund"), AIMessage("done")]
+    made = bench(agent_with(confirm), ScriptedModel(script=script))
+
+    async with made.worker():
+        handle = await made.start("refund it")
+        [question] = await _questions(handle)
+        await handle.execute_update("answer", args=[question["id"], "yes"])
+        await handle.result()
+
+    history = await made.replayed(handle)
+    assert question["value"] == {"confirm": "refund"}
+    assert steps(history) == ["call_model", "confirm", "confirm", "call_model"]
+
+
+async def test_an_answer_to_no_question_is_refused(bench) -> None:
+    made = bench(Agent("asking", asking), GREETING)
+
+    async with made.worker():
+        handle = await made.start({"numbers": [], "path": []})
+        await _questions(handle)
+        with pytest.raises(Exception, match="Workflow update failed") as caught:
+            await handle.execute_update("answer", args=["another", "x"])
+        await handle.terminate()
+
+    assert "No question 'another' waits for an answer. Waiting: '" in str(caught.value.__cause__)
+
+
+async def test_a_new_worker_asks_the_workflow_for_the_conversation(bench) -> None:
+    seen: list[list[str]] = []
+
+    class Listening(ScriptedModel):
+        def _answer(self, messages):
+            seen.append([message.type for message in messages])
+            return super()._answer(messages)
+
+    script = [call("confirm", action="refund"), AIMessage("done")]
+    made = bench(agent_with(confirm), Listening(script=script))
+
+    async with made.worker():
+        handle = await made.start("refund it")
+        [question] = await _questions(handle)
+    async with made.worker():
+        await handle.execute_update("answer", args=[question["id"], "yes"])
+        result = await handle.result()
+
+    assert result["output"] == "done"
+    assert seen == [["human"], ["human", "ai", "tool"]]
+    await made.replayed(handle)
+
+
+async def test_a_request_carries_what_is_new_and_not_the_conversation(bench) -> None:
+    script = [*(call("add", f"call-{turn}", a=turn, b=1) for turn in range(12)), AIMessage("done")]
+    made = bench(agent_with(add), ScriptedModel(script=script), cached=100)
+
+    _, history = await made.run("x" * 2_000)
+
+    sizes = [
+        len(event.activity_task_scheduled_event_attributes.input.payloads[0].data)
+        for event in history.events
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "call_model"
+    ]
+    assert sizes[0] > 2_000
+    assert max(sizes[2:]) - min(sizes[2:]) < 20
+    assert max(sizes[1:]) < 700
+
+
+async def test_strict_replay_finds_an_id_that_no_shim_covers(bench) -> None:
+    def build(resources: Resources) -> Any:
+        async def ask(state: MessagesState) -> dict[str, Any]:
+            marked = [*state["messages"], ("user", str(uuid.uuid4()))]
+            return {"messages": [await resources.model().ainvoke(marked)]}
+
+        return StateGraph(MessagesState).add_node("ask", ask).add_edge(START, "ask")
+
+    made = bench(Agent("random", build), GREETING, cached=100)
+    async with made.worker():
+        handle = await made.start("x")
+        await handle.result()
+
+    with pytest.raises(InputsDiffer, match="Activity 1 of 'random-"):
+        await made.replayed(handle)
+
+
+async def test_cancelling_a_run_cancels_it(bench) -> None:
+    made = bench(Agent("asking", asking), GREETING)
+
+    async with made.worker():
+        handle = await made.start({"numbers": [], "path": []})
+        await _questions(handle)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+
+    assert type(caught.value.cause).__name__ == "CancelledError"
+
+
+def test_multiply_is_async_and_add_is_not() -> None:
+    """The cases cover both kinds of tool body only as long as this holds."""
+    assert multiply.coroutine is not None
+    assert add.coroutine is None
+
+
+async def _questions(handle: Any) -> list[dict[str, Any]]:
+    """Waits until the run asks something; the run's own time-out bounds it."""
+    while True:
+        if questions := await handle.query("questions"):
+            return questions
+        description = await handle.describe()
+        assert description.status is not None
+        assert description.status.name == "RUNNING"

@@ -1,0 +1,79 @@
+"""Two sides of one transcript: what a request leaves out, the worker has."""
+
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from activities.transcript import ROOT, TranscriptCache, TranscriptPart, digest_of
+from activities.wire import dump_message, load_message
+from workflows.transcript import TranscriptIndex
+
+
+def over_the_wire(part: TranscriptPart) -> TranscriptPart:
+    return TranscriptPart.model_validate_json(part.model_dump_json())
+
+
+QUESTION = HumanMessage("What is durable?", id="q")
+ANSWER = AIMessage("What survives.", id="a", response_metadata={"model": "m"})
+RESULT = ToolMessage("2", tool_call_id="c", id="t")
+
+
+def test_the_first_request_carries_everything() -> None:
+    part = TranscriptIndex().part([QUESTION, RESULT])
+
+    assert (part.parent, part.tail) == (ROOT, [QUESTION, RESULT])
+
+
+def test_the_next_request_carries_what_was_not_sent_or_answered() -> None:
+    index = TranscriptIndex()
+    index.part([QUESTION])
+    index.answered([QUESTION], ANSWER)
+
+    part = index.part([QUESTION, ANSWER, RESULT])
+
+    assert part.tail == [RESULT]
+    assert part.parent == digest_of(ROOT, [QUESTION, ANSWER])
+
+
+def test_a_conversation_that_was_rewritten_is_cut_at_the_first_difference() -> None:
+    index = TranscriptIndex()
+    index.part([QUESTION, ANSWER, RESULT])
+
+    part = index.part([QUESTION, HumanMessage("A summary.", id="s"), RESULT])
+
+    assert part.parent == digest_of(ROOT, [QUESTION])
+    assert [message.id for message in part.tail] == ["s", "t"]
+
+
+def test_a_message_that_was_edited_in_place_is_sent_again() -> None:
+    index, message = TranscriptIndex(), HumanMessage("before", id="1")
+    index.part([message])
+    message.content = "after"
+
+    assert index.part([message]).tail == [message]
+
+
+async def test_the_worker_puts_together_what_the_workflow_cut() -> None:
+    index, cache = TranscriptIndex(), TranscriptCache()
+    digest, whole = await cache.open(over_the_wire(index.part([QUESTION])))
+    answer = load_message(dump_message(ANSWER))
+    cache.keep(digest, (*whole, answer), tail=[answer])
+    index.answered([QUESTION], ANSWER)
+
+    _, messages = await cache.open(over_the_wire(index.part([QUESTION, ANSWER, RESULT])))
+
+    assert list(messages) == [QUESTION, ANSWER, RESULT]
+
+
+async def test_a_digest_does_not_depend_on_the_cut() -> None:
+    cache = TranscriptCache()
+    first, _ = await cache.open(TranscriptPart(tail=[QUESTION, ANSWER]))
+
+    second, _ = await cache.open(TranscriptPart(parent=first, tail=[RESULT]))
+
+    assert second == digest_of(ROOT, [QUESTION, ANSWER, RESULT])
+
+
+def test_the_workflow_finds_every_transcript_that_it_cut() -> None:
+    index = TranscriptIndex()
+    index.part([QUESTION, ANSWER, RESULT])
+
+    assert index.find(digest_of(ROOT, [QUESTION, ANSWER])).messages == [QUESTION, ANSWER]
