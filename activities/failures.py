@@ -74,7 +74,9 @@ def classify(error: BaseException) -> BaseException:
     if isinstance(error, PerdureError):
         return error
     if isinstance(error, SystemExit | KeyboardInterrupt):
-        return RuntimeError(f"The step tried to end the worker ({error!r}). Return a value or raise an exception instead.")
+        return RuntimeError(
+            f"The step tried to end the worker ({error!r}). Return a value or raise an exception instead."
+        )
     text = str(error)
     if isinstance(error, ContextOverflowError) or any(sign in text for sign in _OVERFLOW):
         return ContextTooLong(f"The conversation is longer than the model's context: {text}")

@@ -62,9 +62,9 @@ class Retrieval:
         if not request.query.strip():
             return RetrievalResponse(documents=[])
         [vector] = await self._embedder.embed([request.query])
-        # Twice as many, since some will be copies of others: packages share their READMEs.
+        # Twice as many, since some are copies of others and some will join: `limit` is about passages.
         found = await self._weaviate.search(identity, request.query, vector, 2 * request.limit)
-        return RetrievalResponse(documents=merge(without_copies(found)[: request.limit]))
+        return RetrievalResponse(documents=merge(without_copies(found))[: request.limit])
 
 
 class WeaviateRetriever(BaseRetriever):

@@ -125,16 +125,16 @@ def _answer(question: str, results: Sequence[ToolMessage]) -> str:
         return NOTHING_FOUND
     missing = ", ".join(f"“{word}”" for word in unmentioned(question, passages))
     caution = f" They do not mention {missing}." if missing else ""
-    listed = "\n\n".join(f"{quote.text} [{quote.marker}]" for quote in found)
+    listed = "\n\n".join(f"{quote.text} [{quote.marker}]\n\n{quote.code}".strip() for quote in found)
     return f"{HONESTLY} here are the passages that match best, quoted.{caution}\n\n{listed}"
 
 
 def _chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
     """Words with the space behind them, then the tool calls, then the end."""
     for piece in re.findall(r"\s*\S+\s*", message.text):
-        yield ChatGenerationChunk(message=AIMessageChunk(piece))
+        yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
     calls = [
         {"name": call["name"], "args": json.dumps(call["args"]), "id": call["id"], "index": index}
         for index, call in enumerate(message.tool_calls)
     ]
-    yield ChatGenerationChunk(message=AIMessageChunk("", tool_call_chunks=calls, chunk_position="last"))
+    yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=calls, chunk_position="last"))

@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -34,6 +34,7 @@ from workflows.contracts import (
     AgentInput,
     AgentResult,
     IngestInput,
+    IngestProgress,
     IngestResult,
     explain,
 )
@@ -61,6 +62,10 @@ class ServerRefused(FatalError):
 
 
 class UnknownRun(FatalError):
+    pass
+
+
+class RunExists(InvalidInput):
     pass
 
 
@@ -109,6 +114,17 @@ class Run:
     async def ingested(self) -> IngestResult:
         """Waits for the end of an ingestion."""
         return IngestResult.model_validate(await self._outcome())
+
+    async def ingest_progress(self) -> IngestProgress | None:
+        """How far an ingestion is; None while no worker answers for it."""
+        handle = self.client.get_workflow_handle(self.id)
+        try:
+            progress: IngestProgress = await handle.query(
+                "progress", result_type=IngestProgress, rpc_timeout=timedelta(seconds=2)
+            )
+        except (RPCError, WorkflowQueryFailedError):
+            return None
+        return progress
 
     async def steps(self) -> AsyncIterator[Step]:
         """Every change of every step, from the beginning of the run to its end."""
@@ -171,7 +187,7 @@ class Agents:
                     workflow, given, id=identifier, task_queue=self.task_queue, id_reuse_policy=reuse
                 )
             except WorkflowAlreadyStartedError:
-                raise InvalidInput(
+                raise RunExists(
                     f"There is a run {identifier!r} already. Follow it with `perdure result {identifier}`, or choose "
                     "another id."
                 ) from None

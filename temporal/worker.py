@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import signal
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.embedding import embedder
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
+from activities.ingestion import Ingestion
 from activities.model import ModelCalls
+from activities.providers import chat_model, resolve_model
+from activities.retrieval import Retrieval
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
+from agents.registry import Registry
+from temporal.client import connect
 from temporal.interceptors import GraphInterceptor
-from temporal.telemetry import LoggingInterceptor
+from temporal.settings import read_environment
+from temporal.store import find_store
+from temporal.target import find_target
+from temporal.telemetry import LoggingInterceptor, forwarding_runtime
 from workflows import determinism, guard
 from workflows.agent import AgentWorkflow
 from workflows.graph import Graphs
+from workflows.ingestion import IngestWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,13 +40,57 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from temporalio.client import Client
 
-    from agents.registry import Registry
     from temporal.settings import Settings
 
-WORKFLOWS: Sequence[type] = [AgentWorkflow]
+WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
 
 STICKY_TIMEOUT = timedelta(seconds=2)
 """How long the server waits for a worker that held a run in its cache. After a crash, this is lost once per run."""
+
+
+log = structlog.get_logger()
+
+
+async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
+    """Serve the installed agents until `stop` is set, or the process is told to end by SIGINT or SIGTERM."""
+    environ = read_environment()
+    stop = stop or _stop_on_signals()
+    default_model = resolve_model(settings.model, environ)
+    target = find_target(settings, environ)
+    client = await connect(target, runtime=forwarding_runtime())
+    embeds = embedder(settings.embedding, environ)
+    async with find_store(settings).open() as weaviate:
+        worker = make_worker(
+            client,
+            settings,
+            registry=Registry.installed(),
+            model_id=lambda name: resolve_model(name, environ) if name else default_model,
+            chat_model=functools.cache(functools.partial(chat_model, environ=environ)),
+            activities=_document_activities(Retrieval(weaviate, embeds), Ingestion(weaviate, embeds)),
+        )
+        async with worker:
+            log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
+            await stop.wait()
+            log.info("worker_stopping")
+    log.info("worker_stopped")
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    with suppress(NotImplementedError):  # no such handlers on Windows
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _document_activities(retrieval: Retrieval, ingestion: Ingestion) -> list[Callable[..., Any]]:
+    return [
+        retrieval.retrieve,
+        ingestion.prepare_collection,
+        ingestion.list_documents,
+        ingestion.ingest_documents,
+        ingestion.remove_missing,
+    ]
 
 
 def ready_process() -> None:

@@ -109,8 +109,8 @@ def _span(text: str, statement: str) -> tuple[int, int]:
     sentences = split(text)
     if not sentences:
         return len(text) - len(text.lstrip()), len(text.rstrip())
-    spoken = [terms(sentence.text) for sentence in sentences]
-    weight = weights(statement, (sentence.text for sentence in sentences))
+    spoken = [terms(sentence.prose) for sentence in sentences]
+    weight = weights(statement, (sentence.prose for sentence in sentences))
     first = last = max(range(len(sentences)), key=lambda number: (_fit(spoken[number], weight), -number))
     while last - first + 1 < LONGEST:
         held = set().union(*spoken[first : last + 1])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agents.agent import Graph, Resources
 
 COLLECTION = "docs"
+PASSAGES = 8
 PROMPT = """\
 You answer questions from a collection of documents. You know only what the tool `search` returns.
 
@@ -39,7 +40,7 @@ class ResearchState(MessagesState):
 def build(resources: Resources) -> Graph:
     researcher = create_agent(
         resources.model(),
-        tools=[*resources.tools, search_tool(resources.retriever(COLLECTION))],
+        tools=[*resources.tools, search_tool(resources.retriever(COLLECTION, limit=PASSAGES))],
         system_prompt=PROMPT,
         name="research",
     )

@@ -35,7 +35,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 -- typer's callback
 
 @app.callback()
 def options(
-    version: Annotated[  # noqa: ARG001, FBT002 -- its callback does the work
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
@@ -86,9 +86,11 @@ def ingest(
 ) -> None:
     """Fill a collection with documents that agents can search. Doing it again writes only what has changed."""
     from temporal.cli.run import ingest as ingest_folder
+    from temporal.cli.run import read_folder
     from temporal.settings import read_settings
 
-    asyncio.run(ingest_folder(read_settings(), folder, collection=collection, as_json=as_json))
+    read = read_folder(folder) if folder else None
+    asyncio.run(ingest_folder(read_settings(), read, collection=collection, as_json=as_json))
 
 
 @app.command()

@@ -28,7 +28,7 @@ MARKS: dict[StepState, tuple[str, str]] = {
     "retrying": ("↻", "yellow"),
     "completed": ("✓", "green"),
     "failed": ("✗", "red"),
-    "cancelled": ("–", "dim"),
+    "cancelled": ("○", "dim"),
 }
 
 
@@ -165,7 +165,8 @@ def ingested(result: IngestResult) -> str:
 def cost(usage: Usage) -> str:
     return (
         f"{_count(usage.model_calls, 'model call')}, {_count(usage.tool_calls, 'tool call')}, "
-        f"{_count(usage.retrievals, 'retrieval')}, {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
+        f"{_count(usage.retrievals, 'retrieval')}, "
+        f"{usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
     )
 
 
@@ -186,6 +187,6 @@ def _cited(citation: Citation) -> Text:
     line = Text(f"[{citation.marker}] ", "cyan")
     line.append(citation.document, "bold")
     if citation.section:
-        line.append(f" › {citation.section}")
+        line.append(f" › {citation.section}")  # noqa: RUF001 -- a path of headings is written so
     line.append(f": “{' '.join(citation.quote.split())}”")
     return line

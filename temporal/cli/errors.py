@@ -6,19 +6,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
-
-if TYPE_CHECKING:
-    from typer import Context
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 class Commands(TyperGroup):
-    def invoke(self, ctx: Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -31,11 +28,11 @@ class Commands(TyperGroup):
 
 def report(error: Exception) -> int | None:
     """Tells the user about `error` and gives the exit code; None where nobody expected it."""
-    from agents.errors import InvalidInput, PerdureError, UnknownAgent  # noqa: PLC0415 -- `--help` need not wait for it
-    from temporal.client import UnknownRun  # noqa: PLC0415
-    from temporal.dev.errors import StackError  # noqa: PLC0415
-    from temporal.outcome import RunFailed  # noqa: PLC0415
-    from temporal.settings import InvalidSettings  # noqa: PLC0415
+    from agents.errors import InvalidInput, PerdureError, UnknownAgent
+    from temporal.client import UnknownRun
+    from temporal.dev.errors import StackError
+    from temporal.outcome import RunFailed
+    from temporal.settings import InvalidSettings
 
     match error:
         case RunFailed():

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from temporal.cli.errors import say
+from workflows.contracts import INGEST_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from temporal.client import Run
     from temporal.steps import Step
 
-WAITING_INTERVAL = 1.0
+INTERVAL = 1.0
 
 
 async def follow(run: Run, display: Display) -> None:
@@ -26,27 +27,40 @@ async def follow(run: Run, display: Display) -> None:
 
 async def followed(run: Run, display: Display) -> AsyncIterator[Step]:
     """As `follow`, for a caller that acts on steps: each has been shown when it is yielded."""
-    watching = asyncio.create_task(_announce_waiting(run, display))
+    watching = [asyncio.create_task(_announce_waiting(run, display))]
+    if run.kind == INGEST_WORKFLOW:
+        watching.append(asyncio.create_task(_report_progress(run, display)))
     try:
         async for step in run.steps():
             display.step(step)
             yield step
     finally:
-        watching.cancel()
+        for task in watching:
+            task.cancel()
+        display.status("")
 
 
 async def _announce_waiting(run: Run, display: Display) -> None:
     waited = announced = False
     while True:
-        await asyncio.sleep(WAITING_INTERVAL)
+        await asyncio.sleep(INTERVAL)
         waits = await run.waits_for_worker()
         if waits and waited and not announced:
             queue = run.task_queue
             display.note(f"No worker of task queue {queue!r} takes up the run; it waits. Start one: `perdure worker`.")
+            announced = True
         elif announced and not waits:
             display.note("A worker took it up.")
-        announced = waits and waited
+            announced = False
         waited = waits
+
+
+async def _report_progress(run: Run, display: Display) -> None:
+    while True:
+        progress = await run.ingest_progress()
+        if progress and progress.listed:
+            display.status(f"{progress.done:,} of {progress.listed:,} documents, {progress.chunks:,} chunks")
+        await asyncio.sleep(INTERVAL)
 
 
 @contextmanager

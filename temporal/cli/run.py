@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activities.sources import Folder, InstalledDocumentation
@@ -18,6 +17,7 @@ from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW, IngestInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from temporal.cli.display import Display
     from temporal.client import Run
@@ -52,10 +52,15 @@ async def show_result(settings: Settings, run_id: str, *, as_json: bool) -> None
     await show_to_end(await agents.find(run_id), as_json=as_json)
 
 
-async def ingest(settings: Settings, folder: Path | None, *, collection: str, as_json: bool) -> None:
-    if folder is not None and not folder.is_dir():
+def read_folder(folder: Path) -> Path:
+    """The worker reads it, so the way to it must not begin where this command was called."""
+    if not folder.is_dir():
         raise InvalidInput(f"There is no folder {str(folder)!r}. Give one, or none for the installed documentation.")
-    source = Folder(path=str(folder.resolve())) if folder else InstalledDocumentation()
+    return folder.resolve()
+
+
+async def ingest(settings: Settings, folder: Path | None, *, collection: str, as_json: bool) -> None:
+    source = Folder(path=str(folder)) if folder else InstalledDocumentation()
     agents = await open_agents(settings)
     run = await agents.ingest(IngestInput(collection=collection, source=source))
     await show_to_end(run, as_json=as_json)
@@ -93,4 +98,6 @@ async def _show_outcome(run: Run, *, as_json: bool) -> None:
             else:
                 show_ingested(ingested, run.url)
         case kind:
-            raise InvalidInput(f"{run.id!r} is a {kind}, which is no run of an agent. Ask `temporal workflow show` for it.")
+            raise InvalidInput(
+                f"{run.id!r} is a {kind}, which is no run of an agent. Ask `temporal workflow show` for it."
+            )

@@ -31,8 +31,8 @@ def installer(cache: Path) -> tuple[str, ...]:
     kept = cache / "uv" / "bin" / "uv"
     uv = os.environ.get("UV") or shutil.which("uv") or (str(kept) if kept.exists() else None)
     if uv is None:
-        return (sys.executable, "-m", "pip", "install")
-    return (uv, "pip", "install", "--python", sys.executable)
+        return (sys.executable, "-m", "pip", "install", "--no-cache-dir")
+    return (uv, "pip", "install", "--no-cache", "--python", sys.executable)
 
 
 async def _version(go: str) -> tuple[int, ...]:

@@ -9,22 +9,18 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from temporal.dev.addresses import StackAddresses, published
-from temporal.dev.cache import cache_folder
 from temporal.dev.dev_server import DevServer, start_dev_server
 from temporal.dev.errors import ChildCrashedError
+from temporal.dev.fetch import fetch_weaviate
 from temporal.dev.lock import LOCK_NAME, hold_state
 from temporal.dev.process import Child, Command, Probe
 from temporal.dev.progress import Progress, silent
 from temporal.dev.supervisor import Supervisor
 from temporal.dev.weaviate import Weaviate, require_ready, start_weaviate
-from temporal.dev.weaviate_binary import find_weaviate
-from temporal.dev.weaviate_build import Build
-from temporal.dev.weaviate_release import download
 
 First = TypeVar("First")
 Second = TypeVar("Second")
@@ -108,11 +104,8 @@ async def _open_weaviate(
 ) -> Weaviate:
     if isinstance(choice, Weaviate):
         return await require_ready(choice)
-    cache = cache_folder()
     log = state / "logs" / "weaviate-build.log"
-    build = Build(supervisor, cache=cache, log=log, progress=progress)
-    ways = (partial(download, progress=progress), build)
-    binary = await find_weaviate(choice, cache=cache, ways=ways, progress=progress)
+    binary = await fetch_weaviate(supervisor, choice, log=log, progress=progress)
     began = time.monotonic()
     progress("weaviate", "starting")
     server = await start_weaviate(supervisor, state, binary, port=ports.weaviate)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from temporal.dev.errors import BinaryUnavailableError
@@ -39,8 +40,9 @@ class Build:
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._require_disk()
         self._progress("weaviate", "building it from source, once for this machine; this takes minutes")
-        go = await find_go(self._scratch / "toolchain", cache=self._cache, run=self._run)
-        await self._run((str(go), "install", "-v", "-trimpath", "-ldflags=-s -w", MODULE))
+        go = await find_go(self._scratch / "toolchain", cache=self._cache, run=self._install)
+        compiling = (str(go), "install", "-v", "-trimpath", "-ldflags=-s -w", MODULE)
+        await self._run(compiling, self._how_far)
         (self._scratch / "bin" / "weaviate-server").replace(binary)
         await asyncio.to_thread(shutil.rmtree, self._scratch)
 
@@ -52,7 +54,10 @@ class Build:
                 f"{free / 1e9:.1f} GB are free. Make room, or set XDG_CACHE_HOME to a larger disk."
             )
 
-    async def _run(self, arguments: tuple[str, ...]) -> None:
+    async def _install(self, arguments: tuple[str, ...]) -> None:
+        await self._run(arguments, lambda: "installing a Go toolchain")
+
+    async def _run(self, arguments: tuple[str, ...], how_far: Callable[[], str]) -> None:
         child = await self._supervisor.run(
             Command(
                 name="The build of Weaviate",
@@ -63,7 +68,7 @@ class Build:
             )
         )
         while child.exit_code is None:
-            self._report()
+            self._progress("weaviate", f"building: {how_far()}, {_duration(time.monotonic() - self._began)}")
             await child.ended_within(_REPORT_EVERY)
         if child.exit_code != 0:
             raise BinaryUnavailableError(
@@ -84,12 +89,10 @@ class Build:
             "GOTOOLCHAIN": "local",
         }
 
-    def _report(self) -> None:
+    def _how_far(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
-        downloads = sum(line.startswith("go: downloading") for line in lines)
         compiled = sum(not line.startswith("go: ") for line in lines)
-        done = f"{compiled} of about {_PACKAGES} packages" if compiled else f"{downloads} modules fetched"
-        self._progress("weaviate", f"building: {done}, {_duration(time.monotonic() - self._began)}")
+        return f"{compiled} of about {_PACKAGES} packages" if compiled else f"{len(lines)} modules fetched"
 
 
 def _duration(seconds: float) -> str:

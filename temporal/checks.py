@@ -1,0 +1,165 @@
+"""What `perdure doctor` looks at. Each check says what it found and, where something is off, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from typing import TYPE_CHECKING, Literal
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeTaskQueueRequest,
+    GetSystemInfoRequest,
+)
+from temporalio.service import RPCError
+
+from activities.embedding import embedder
+from activities.providers import EXTRACTIVE, chat_model, resolve_model
+from agents.errors import PerdureError
+from agents.registry import Registry
+from temporal.client import connect
+from temporal.store import find_store
+from temporal.target import find_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from temporalio.client import Client
+
+    from temporal.settings import Settings
+
+OWN_PACKAGES = {"agents": "openai-agents", "workflows": "llama-index-workflows", "temporal": "temporal-python-sdk"}
+LIBRARIES = ("perdure", "langgraph", "langchain", "langchain-core", "temporalio", "weaviate-client", "pydantic")
+OLDEST_PYTHON = (3, 11)
+POLLED_LATELY = timedelta(seconds=75)
+"""A worker's poll lasts up to a minute; the server lists a worker that is gone for some minutes more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`state` is failed where something needed is missing, and a warning where one can do without."""
+
+    name: str
+    state: Literal["ok", "warning", "failed"]
+    said: str
+    remedy: str = ""
+
+
+def versions() -> dict[str, str]:
+    """What is installed of the libraries that matter."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def check_python() -> Check:
+    said = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Check("Python", "failed", said, "Use Python 3.11 or later.")
+    return Check("Python", "ok", said)
+
+
+def check_names() -> Check:
+    """Other distributions have top-level packages of our names, and one would hide the other."""
+    owners = packages_distributions()
+    clashing = sorted(other for name, other in OWN_PACKAGES.items() if other in owners.get(name, ()))
+    if clashing:
+        remedy = f"Run `pip uninstall {' '.join(clashing)}`, or give Perdure an environment of its own."
+        return Check("Package names", "failed", f"also claimed by {', '.join(clashing)}", remedy)
+    return Check("Package names", "ok", f"{', '.join(OWN_PACKAGES)} are ours alone")
+
+
+def check_agents() -> Check:
+    try:
+        names = [agent.name for agent in Registry.installed()]
+    except (ImportError, TypeError, ValueError) as error:
+        return Check("Agents", "failed", str(error), "Repair or uninstall the package that offers this agent.")
+    if not names:
+        return Check("Agents", "warning", "none is installed", "Install a package with entry points `perdure.agents`.")
+    return Check("Agents", "ok", ", ".join(names))
+
+
+def check_model(settings: Settings, environ: Mapping[str, str]) -> Check:
+    try:
+        model_id = resolve_model(settings.model, environ)
+        chat_model(model_id, environ)
+    except PerdureError as error:
+        return Check("Model", "failed", str(error), "Set PERDURE_MODEL to another, or leave it out.")
+    if model_id == EXTRACTIVE:
+        return Check(
+            "Model", "ok", f"{EXTRACTIVE}: it quotes documents; set PERDURE_MODEL for answers in its own words"
+        )
+    return Check("Model", "ok", model_id)
+
+
+def check_embedder(settings: Settings, environ: Mapping[str, str]) -> Check:
+    try:
+        return Check("Embedder", "ok", embedder(settings.embedding, environ).id)
+    except PerdureError as error:
+        return Check("Embedder", "failed", str(error), "Set PERDURE_EMBEDDING to another, or leave it out.")
+
+
+async def check_temporal(settings: Settings, environ: Mapping[str, str]) -> list[Check]:
+    """The server, its namespace, the workers on the task queue, the web UI."""
+    try:
+        target = find_target(settings, environ)
+        client = await connect(target)
+        info = await client.workflow_service.get_system_info(GetSystemInfoRequest())
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=target.namespace))
+    except PerdureError as error:
+        return [Check("Temporal", "failed", str(error), "Start one with `perdure dev`.")]
+    except RPCError as error:
+        remedy = "Make the namespace, or name another with TEMPORAL_NAMESPACE."
+        return [Check("Temporal", "failed", error.message, remedy)]
+    said = f"{target.address} (from {target.origin}), namespace {target.namespace!r}, server {info.server_version}"
+    return [Check("Temporal", "ok", said), await _check_workers(client, settings.task_queue), _check_ui(target.ui_url)]
+
+
+async def _check_workers(client: Client, task_queue: str) -> Check:
+    description = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    since = datetime.now(UTC) - POLLED_LATELY
+    lately = [poller for poller in description.pollers if poller.last_access_time.ToDatetime(UTC) > since]
+    if not lately:
+        return Check("Workers", "failed", f"none polls task queue {task_queue!r}", "Start one with `perdure worker`.")
+    identities = ", ".join(sorted({poller.identity for poller in lately}))
+    return Check("Workers", "ok", f"{identities} on task queue {task_queue!r}")
+
+
+def _check_ui(url: str | None) -> Check:
+    if url is None:
+        return Check("Web UI", "warning", "its address is not known", "Set PERDURE_UI_URL for links to runs.")
+    return Check("Web UI", "ok", url)
+
+
+async def check_weaviate(settings: Settings) -> list[Check]:
+    """The server, then each collection with the embedder that made it."""
+    try:
+        async with asyncio.timeout(10), find_store(settings).open() as weaviate:
+            names = await weaviate.names()
+            made = [await weaviate.identity(name) for name in names]
+            counts = [await weaviate.count(name) for name in names]
+    except (PerdureError, TimeoutError) as error:
+        return [Check("Weaviate", "failed", str(error) or "no answer in 10 s", "Start one with `perdure dev`.")]
+    if not names:
+        return [Check("Weaviate", "warning", "it has no collection", "Fill one with `perdure ingest`.")]
+    collections = [
+        Check(f"Collection {identity.name}", "ok", f"{count:,} chunks, embedder {identity.embedder}")
+        for identity, count in zip(made, counts, strict=True)
+    ]
+    return [Check("Weaviate", "ok", f"{len(names)} collections"), *collections]

@@ -1,0 +1,76 @@
+"""`perdure demo`: everything is started, a question answered, and everything stopped. With `--crash`, not smoothly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporal.cli.display import describe, ingested, open_display, show_answer
+from temporal.cli.errors import say
+from temporal.cli.follow import follow, followed
+from temporal.cli.stack import open_local, until_interrupted
+
+if TYPE_CHECKING:
+    from temporal.cli.display import Display
+    from temporal.cli.stack import Local
+    from temporal.client import Run
+    from temporal.dev.process import Child
+    from temporal.settings import Settings
+    from temporal.steps import Step
+    from workflows.contracts import AgentResult
+
+QUESTION = "How is an activity notified that it was cancelled, and what does heartbeating have to do with it?"
+FATAL_STEP = 2
+"""The worker dies when this step is scheduled: one is done, and the run is far from its end."""
+
+
+def run_demo(settings: Settings, question: str | None, *, crash: bool) -> None:
+    until_interrupted(_demo(settings, question or QUESTION, crash=crash))
+
+
+async def _demo(settings: Settings, question: str, *, crash: bool) -> None:
+    with open_display() as display:
+        async with open_local(settings, display) as local:
+            worker = await local.start_worker()
+            run, answer = await local.unless_crashed(_ask(local, display, worker, question, crash=crash))
+    show_answer(answer, run.url)
+    say("The web UI ended with the demo; `perdure dev` opens it again, with this run.")
+
+
+async def _ask(local: Local, display: Display, worker: Child, question: str, *, crash: bool) -> tuple[Run, AgentResult]:
+    ingestion = await local.ingest_documentation()
+    display.note("Reading the documentation of the installed packages.")
+    await follow(ingestion, display)
+    display.note(ingested(await ingestion.ingested()))
+    run = await local.agents.start("research", question)
+    display.note(f"\n{question}\nRun {run.id}  {run.url}")
+    if crash:
+        await _follow_through_crash(run, local, display, worker)
+    else:
+        await follow(run, display)
+    return run, await run.result()
+
+
+async def _follow_through_crash(run: Run, local: Local, display: Display, worker: Child) -> None:
+    before: list[Step] = []
+    steps: dict[str, Step] = {}
+    async for step in followed(run, display):
+        steps[step.id] = step
+        if worker.exit_code is None and len(steps) == FATAL_STEP and not before:
+            before = [step for step in steps.values() if step.is_over]
+            await _replace(worker, local, display)
+    display.note(_verdict(before, [steps[step.id] for step in before], total=len(steps)))
+
+
+async def _replace(worker: Child, local: Local, display: Display) -> None:
+    worker.kill()
+    await worker.wait()
+    display.note(f"Killed the worker, pid {worker.pid}, with kill -9. The run is in Temporal's hands.")
+    successor = await local.start_worker()
+    display.note(f"Started another worker, pid {successor.pid}.")
+
+
+def _verdict(before: list[Step], after: list[Step], *, total: int) -> str:
+    """What was done before the crash is in the history: nobody did it again."""
+    done = ", ".join(describe(step, mark=False).plain for step in before)
+    repeated = sum(step.attempt > 1 for step in after)
+    return f"The run had {total} steps. Done before the kill: {done}. Of these, {repeated} were repeated."
