@@ -146,9 +146,7 @@ class OnnxEmbedder:
         return await asyncio.to_thread(self._embed, list(texts))
 
     def _embed(self, texts: list[str]) -> list[list[float]]:
-        return [
-            vector for start in range(0, len(texts), BATCH) for vector in self._run(texts[start : start + BATCH])
-        ]
+        return [vector for start in range(0, len(texts), BATCH) for vector in self._run(texts[start : start + BATCH])]
 
     def _run(self, texts: list[str]) -> list[list[float]]:
         encoded = self._tokenizer.encode_batch(texts)
@@ -160,7 +158,8 @@ class OnnxEmbedder:
         }
         wanted = {given.name for given in self._session.get_inputs()}
         output = self._session.run(None, {name: rows for name, rows in offered.items() if name in wanted})[0]
-        return _pooled(np.asarray(output, dtype=np.float32), mask).tolist()
+        vectors: list[list[float]] = _pooled(np.asarray(output, dtype=np.float32), mask).tolist()
+        return vectors
 
     @cached_property
     def _session(self) -> Any:

@@ -128,7 +128,9 @@ class Ingestion:
         """Removes the documents that the source no longer has: uninstalled, upgraded, or deleted."""
         collection, origin = request.collection, sources.origin(request.source)
         stored = await self._weaviate.documents(collection, origin)
-        gone = [document for document in stored if not sources.holds(request.source, document)]
+        gone = await asyncio.to_thread(
+            lambda: [document for document in stored if not sources.holds(request.source, document)]
+        )
         for document in gone:
             await self._weaviate.delete_document(collection, origin, document)
             activity.heartbeat(document)

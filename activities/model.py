@@ -1,15 +1,17 @@
-"""call_model: one call of a chat model, as an activity."""
+"""call_model: one call of a chat model, streamed, as an activity."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, message_chunk_to_message
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
-from activities.transcript import TranscriptCache, TranscriptPart
+from activities.events import Token, TokenSink
+from activities.transcript import Transcript, TranscriptCache, TranscriptPart
 from activities.wire import Message
+from agents.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,17 +53,32 @@ class ModelCalls:
         chat_model: Callable[[str], BaseChatModel],
         registry: Registry,
         transcripts: TranscriptCache,
+        tokens: TokenSink,
     ) -> None:
         self._chat_model = chat_model
+        self._tokens = tokens
         self._registry = registry
         self._transcripts = transcripts
 
     @activity.defn(name=CALL_MODEL)
     async def call_model(self, request: ModelRequest) -> ModelResponse:
         digest, messages = await self._transcripts.open(request.transcript)
-        message = await self._bound(request).ainvoke(list(messages), {"tags": request.tags})
+        message = await self._answer(request, messages)
         self._transcripts.keep(digest, (*messages, message), tail=[message])
         return ModelResponse(message=message)
+
+    async def _answer(self, request: ModelRequest, messages: Transcript) -> BaseMessage:
+        info = activity.info()
+        whole: BaseMessageChunk | None = None
+        async for chunk in self._bound(request).astream(list(messages), {"tags": request.tags}):
+            if not isinstance(chunk, BaseMessageChunk):
+                return chunk
+            whole = chunk if whole is None else whole + chunk
+            if chunk.text:
+                self._tokens.publish(Token(info.workflow_id or "", info.activity_id, info.attempt, chunk.text))
+        if whole is None:
+            raise ServiceUnavailable(f"Model {request.model!r} answered nothing at all.")
+        return message_chunk_to_message(whole)
 
     def _bound(self, request: ModelRequest) -> Runnable[LanguageModelInput, BaseMessage]:
         model = self._chat_model(request.model)

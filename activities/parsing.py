@@ -21,6 +21,7 @@ VERSION = "text-1"
 
 Markup = Literal["markdown", "rst"]
 
+LONGEST_FILE = 5_000_000
 SIGNATURES = {
     b"%PDF-": "a PDF file",
     b"PK\x03\x04": "a ZIP archive or an Office file",
@@ -33,8 +34,8 @@ SIGNATURES = {
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 FENCED = re.compile(r"^([ \t]*)(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\2[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 HTML_TAGS = (
-    "a abbr b big blockquote body br caption center code dd del details div dl dt em figure figcaption font h1 h2 h3 h4 "
-    "h5 h6 hr i img kbd li ol p picture pre s small source span strong sub summary sup table tbody td th thead tr u ul "
+    "a abbr b big blockquote body br caption center code dd del details div dl dt em figure figcaption font h1 h2 "
+    "h3 h4 h5 h6 hr i img kbd li ol p picture pre s small source span strong sub summary sup table tbody td th thead tr u ul "
     "video"
 ).replace(" ", "|")
 NOISE = [
@@ -63,9 +64,12 @@ class ParsedDocument:
 def parse_file(path: Path) -> ParsedDocument:
     markup: Markup = "markdown" if path.suffix.lower() in (".md", ".markdown") else "rst"
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= LONGEST_FILE else b""
     except OSError as error:
         raise UnreadableDocument(f"The file can't be read: {error.strerror}.") from error
+    if size > LONGEST_FILE:
+        raise UnreadableDocument(f"The file has {size} bytes, and {LONGEST_FILE} are the limit: split it.")
     text = clean(decode(data), markup)
     return ParsedDocument(_first_line(text) or path.stem, markup, text)
 
@@ -76,11 +80,11 @@ def parse_description(distribution: Distribution) -> ParsedDocument:
         metadata = distribution.metadata
     except UnicodeDecodeError as error:
         raise UnreadableDocument(f"The METADATA file is not UTF-8 (byte {error.start}).") from error
-    markdown = "markdown" in (metadata.get("Description-Content-Type") or "")
-    markup: Markup = "markdown" if markdown else "rst"
-    summary = (metadata.get("Summary") or "").strip()
-    title = f"{metadata['Name']}: {summary}" if summary else metadata["Name"]
-    return ParsedDocument(title, markup, clean(_checked(metadata.get("Description") or ""), markup))
+    fields = {name: metadata[name] for name in metadata}
+    markup: Markup = "markdown" if "markdown" in fields.get("Description-Content-Type", "") else "rst"
+    summary = fields.get("Summary", "").strip()
+    title = f"{fields['Name']}: {summary}" if summary else fields["Name"]
+    return ParsedDocument(title, markup, clean(_checked(fields.get("Description", "")), markup))
 
 
 def decode(data: bytes) -> str:

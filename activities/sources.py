@@ -96,7 +96,9 @@ def _root(folder: Folder) -> Path:
 def _files(folder: Folder) -> Iterator[Path]:
     root = _root(folder)
     if not root.is_dir():
-        raise InvalidInput(f"There is no folder {str(root)!r} where the worker runs. Give `path` as the worker sees it.")
+        raise InvalidInput(
+            f"There is no folder {str(root)!r} where the worker runs. Give `path` as the worker sees it."
+        )
     for pattern in folder.patterns:
         try:
             yield from (path for path in root.glob(pattern) if path.is_file())

@@ -132,9 +132,7 @@ class Weaviate:
         """Deletes what an earlier version of the document left."""
         former = Filter.by_property("fingerprint").not_equal(fingerprint)
         async with self._calling() as client:
-            await _collection(client, name).data.delete_many(
-                where=_of(origin) & _is("document", document) & former
-            )
+            await _collection(client, name).data.delete_many(where=_of(origin) & _is("document", document) & former)
 
     async def delete_document(self, name: str, origin: str, document: str) -> None:
         async with self._calling() as client:
@@ -230,13 +228,9 @@ async def _create(client: WeaviateAsyncClient, wanted: CollectionIdentity) -> No
 
 def _properties() -> Iterable[Property]:
     for name in WORDS:
-        yield Property(
-            name=name, data_type=DataType.TEXT, tokenization=Tokenization.WORD, index_filterable=False
-        )
+        yield Property(name=name, data_type=DataType.TEXT, tokenization=Tokenization.WORD, index_filterable=False)
     for name in EXACT:
-        yield Property(
-            name=name, data_type=DataType.TEXT, tokenization=Tokenization.FIELD, index_searchable=False
-        )
+        yield Property(name=name, data_type=DataType.TEXT, tokenization=Tokenization.FIELD, index_searchable=False)
     for name in NUMBERS:
         yield Property(name=name, data_type=DataType.INT, index_filterable=False)
 

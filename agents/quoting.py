@@ -19,9 +19,11 @@ AT_MOST = 4
 # A passage that has fewer of the question's terms, or less of their weight, is about something else.
 TERMS, WEIGHT = 2, 0.35
 # A sentence that is this much worse than the best one is padding.
-CLOSE_TO_BEST = 0.55
+CLOSE_TO_BEST = 0.6
 # What the passage's heading says counts for each of its sentences, but less than their own words.
 HEADING = 0.6
+# A section that is about nothing but what was asked: "Timers", to "How do I set a timer?"
+FOCUSED = 1.3
 # What a sentence like "For example:" is worth without its example.
 INTRODUCTION = 0.5
 SHORTEST, LONGEST = 4, 45
@@ -61,9 +63,7 @@ def quotes(question: str, passages: Sequence[Passage]) -> list[Quote]:
 
 def unmentioned(question: str, passages: Iterable[Passage]) -> list[str]:
     """The question's words that no passage has."""
-    spoken = {
-        term for passage in passages for term in terms(f"{passage.document} {passage.section} {passage.text}")
-    }
+    spoken = {term for passage in passages for term in terms(f"{passage.document} {passage.section} {passage.text}")}
     missing = [word for word in words(question) if not _within(spoken, {stem(word)})]
     return list(dict.fromkeys(missing))
 
@@ -73,15 +73,16 @@ def _candidates(question: str, passages: Sequence[Passage]) -> Iterator[Candidat
     asked = set(weight)
     for rank, passage in enumerate(passages):
         heading = _within(terms(f"{passage.document} {passage.section}"), asked)
+        focus = FOCUSED if _is_focused(passage.section, asked) else 1.0
         for sentence in split(passage.text):
-            found = terms(f"{sentence.prose} {sentence.code}")
+            found = frozenset(terms(sentence.prose))
             said = found & asked
             about = said | heading
             if len(about) < min(TERMS, len(asked)) or coverage(about, weight) < WEIGHT:
                 continue
-            score = _score(sentence, said, heading, weight) / (1 + 0.05 * rank)
+            score = focus * _score(sentence, said, heading, weight) / (1 + 0.05 * rank)
             if score:
-                yield Candidate(passage, rank, sentence, frozenset(found), score)
+                yield Candidate(passage, rank, sentence, found, score)
 
 
 def _score(
@@ -97,6 +98,11 @@ def _score(
     if sentence.prose.endswith(":") and not sentence.code:
         share *= INTRODUCTION
     return share * min(1.0, LONGEST / length) * (1.1 if sentence.start == 0 else 1.0)
+
+
+def _is_focused(section: str, asked: AbstractSet[str]) -> bool:
+    title = terms(section.rpartition(" › ")[2])
+    return bool(title) and asked >= title
 
 
 def _choose(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -55,8 +56,8 @@ class ScriptedModel(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         """Word by word, then the tool calls."""
         answer = self._answer(messages)
-        for word in answer.text.split(" ") if answer.text else []:
-            chunk = ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))
+        for word in filter(None, re.split(r"(?<=\s)", answer.text)):
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=word))
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk

@@ -24,6 +24,7 @@ install_uv() {
     command -v python3 >/dev/null || fail "there is no python3. Install Python 3.11 or newer" \
         "(Debian: apt install python3; macOS: brew install python)."
     mkdir -p "$cache"
+    export PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
     if python3 -m pip --version >/dev/null 2>&1; then
         python3 -m pip install --quiet --upgrade --target "$cache/uv" uv
     elif python3 -m venv --clear "$cache/uv" 2>/dev/null; then

@@ -96,9 +96,7 @@ def check_model(settings: Settings, environ: Mapping[str, str]) -> Check:
     except PerdureError as error:
         return Check("Model", "failed", str(error), "Set PERDURE_MODEL to another, or leave it out.")
     if model_id == EXTRACTIVE:
-        return Check(
-            "Model", "ok", f"{EXTRACTIVE}: it quotes documents; set PERDURE_MODEL for answers in its own words"
-        )
+        return Check("Model", "ok", f"{EXTRACTIVE}: quotes documents; PERDURE_MODEL names one that writes")
     return Check("Model", "ok", model_id)
 
 
@@ -117,7 +115,7 @@ async def check_temporal(settings: Settings, environ: Mapping[str, str]) -> list
         info = await client.workflow_service.get_system_info(GetSystemInfoRequest())
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=target.namespace))
     except PerdureError as error:
-        return [Check("Temporal", "failed", str(error), "Start one with `perdure dev`.")]
+        return [Check("Temporal", "failed", str(error))]
     except RPCError as error:
         remedy = "Make the namespace, or name another with TEMPORAL_NAMESPACE."
         return [Check("Temporal", "failed", error.message, remedy)]

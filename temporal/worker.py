@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import signal
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.embedding import embedder
+from activities.events import NoTokens, TokenLog
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from temporalio.client import Client
 
+    from activities.events import TokenSink
     from temporal.settings import Settings
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
@@ -59,7 +61,8 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     target = find_target(settings, environ)
     client = await connect(target, runtime=forwarding_runtime())
     embeds = embedder(settings.embedding, environ)
-    async with find_store(settings).open() as weaviate:
+    async with AsyncExitStack() as opened:
+        weaviate = await opened.enter_async_context(find_store(settings).open())
         worker = make_worker(
             client,
             settings,
@@ -67,12 +70,18 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             model_id=lambda name: resolve_model(name, environ) if name else default_model,
             chat_model=functools.cache(functools.partial(chat_model, environ=environ)),
             activities=_document_activities(Retrieval(weaviate, embeds), Ingestion(weaviate, embeds)),
+            tokens=opened.enter_context(token_log(settings).writing()),
         )
         async with worker:
             log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
             await stop.wait()
             log.info("worker_stopping")
     log.info("worker_stopped")
+
+
+def token_log(settings: Settings) -> TokenLog:
+    """Where the processes of this machine share the tokens of running model calls."""
+    return TokenLog(settings.state / "tokens.db")
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -107,6 +116,7 @@ def make_worker(
     model_id: Callable[[str | None], str],
     chat_model: Callable[[str], BaseChatModel],
     activities: Sequence[Callable[..., Any]] = (),
+    tokens: TokenSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
@@ -114,7 +124,7 @@ def make_worker(
     """
     ready_process()
     transcripts = TranscriptCache()
-    models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts)
+    models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
     tools = ToolCalls(registry=registry, transcripts=transcripts)
     return Worker(
         client,

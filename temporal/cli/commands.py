@@ -44,7 +44,7 @@ def options(
 
 @app.command(epilog='Example: `perdure run research "How are timers made durable?"`')
 def run(
-    agent: Annotated[str, typer.Argument(help="The agent's name; `perdure agents` lists them.")],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name; `perdure agents` lists them.")],
     text: Annotated[str, typer.Argument(metavar="INPUT", help="A question, or `-` to read it from stdin.")],
     json_input: Annotated[bool, typer.Option("--json-input", help="INPUT is JSON that the graph takes.")] = False,
     as_json: AsJson = False,
@@ -79,7 +79,10 @@ def agents() -> None:
 @app.command(epilog="Example: `perdure ingest ./handbook --collection handbook`")
 def ingest(
     folder: Annotated[
-        Path | None, typer.Argument(help="Documents to read; without it, the documentation of installed packages.")
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]", help="Documents to read; without it, the documentation of installed packages."
+        ),
     ] = None,
     collection: Annotated[str, typer.Option("--collection", help="The collection to fill.")] = "docs",
     as_json: AsJson = False,
@@ -113,7 +116,9 @@ def dev() -> None:
 
 @app.command(epilog='Example: `perdure demo --crash "What is a task queue?"`')
 def demo(
-    question: Annotated[str | None, typer.Argument(help="What to ask of the installed documentation.")] = None,
+    question: Annotated[
+        str | None, typer.Argument(metavar="[QUESTION]", help="What to ask of the installed documentation.")
+    ] = None,
     crash: Annotated[bool, typer.Option("--crash", help="Kill the worker in the middle, with kill -9.")] = False,
 ) -> None:
     """Start everything, ask the research agent a question, show its answer, and stop everything."""

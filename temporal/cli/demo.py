@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from temporal.cli.display import describe, ingested, open_display, show_answer
 from temporal.cli.errors import say
-from temporal.cli.follow import follow, followed
+from temporal.cli.follow import follow
 from temporal.cli.stack import open_local, until_interrupted
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ async def _ask(local: Local, display: Display, worker: Child, question: str, *, 
 async def _follow_through_crash(run: Run, local: Local, display: Display, worker: Child) -> None:
     before: list[Step] = []
     steps: dict[str, Step] = {}
-    async for step in followed(run, display):
+    async for step in run.steps():
+        display.step(step)
         steps[step.id] = step
         if worker.exit_code is None and len(steps) == FATAL_STEP and not before:
             before = [step for step in steps.values() if step.is_over]

@@ -27,7 +27,9 @@ class Commands(TyperGroup):
 
 
 def report(error: Exception) -> int | None:
-    """Tells the user about `error` and gives the exit code; None where nobody expected it."""
+    """Tells the user about `error` and gives the exit code; None where it is none of ours."""
+    if "agents.errors" not in sys.modules:
+        return None
     from agents.errors import InvalidInput, PerdureError, UnknownAgent
     from temporal.client import UnknownRun
     from temporal.dev.errors import StackError

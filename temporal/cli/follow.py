@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from temporal.cli.errors import say
 from workflows.contracts import INGEST_WORKFLOW
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from temporal.cli.display import Display
     from temporal.client import Run
-    from temporal.steps import Step
 
 INTERVAL = 1.0
 
 
 async def follow(run: Run, display: Display) -> None:
-    """Shows the steps of `run` until it is over, and says so while no worker takes it up."""
-    async for _ in followed(run, display):
-        pass
-
-
-async def followed(run: Run, display: Display) -> AsyncIterator[Step]:
-    """As `follow`, for a caller that acts on steps: each has been shown when it is yielded."""
-    watching = [asyncio.create_task(_announce_waiting(run, display))]
-    if run.kind == INGEST_WORKFLOW:
-        watching.append(asyncio.create_task(_report_progress(run, display)))
-    try:
+    """Shows the steps of `run` until it is over; of an ingestion, how far it is as well."""
+    counting = run.kind == INGEST_WORKFLOW
+    async with _meanwhile(_report_progress(run, display)) if counting else nullcontext():
         async for step in run.steps():
             display.step(step)
-            yield step
+    display.status("")
+
+
+@asynccontextmanager
+async def announcing_waits(run: Run, display: Display) -> AsyncIterator[None]:
+    """Says so while no worker takes up what `run` has to do."""
+    async with _meanwhile(_announce_waits(run, display)):
+        yield
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
     finally:
-        for task in watching:
-            task.cancel()
-        display.status("")
+        task.cancel()
 
 
-async def _announce_waiting(run: Run, display: Display) -> None:
+async def _announce_waits(run: Run, display: Display) -> None:
     waited = announced = False
     while True:
         await asyncio.sleep(INTERVAL)

@@ -11,7 +11,7 @@ from activities.sources import Folder, InstalledDocumentation
 from agents.errors import InvalidInput
 from temporal.cli.display import Silent, open_display, show_answer, show_ingested
 from temporal.cli.errors import say
-from temporal.cli.follow import follow, leaving_it_alive
+from temporal.cli.follow import announcing_waits, follow, leaving_it_alive
 from temporal.client import open_agents
 from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW, IngestInput
 
@@ -70,7 +70,8 @@ async def show_to_end(run: Run, *, as_json: bool) -> None:
     """Shows the steps as they come, then the result: its JSON alone, or as people read it."""
     with leaving_it_alive(run), _display(silent=as_json) as display:
         display.note(f"Run {run.id}" + (f"  {run.url}" if run.url else ""))
-        await follow(run, display)
+        async with announcing_waits(run, display):
+            await follow(run, display)
     await _show_outcome(run, as_json=as_json)
 
 

@@ -1,0 +1,138 @@
+"""What a run tells its watchers while a step is still running: the tokens of a model's answer.
+
+Tokens never pass through Temporal's history. Here they go through an append log in SQLite, which the processes of one
+machine share. A watcher elsewhere sees the steps alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+KEPT_SECONDS = 3_600
+POLL_SECONDS = 0.03
+LONGEST_QUEUE = 10_000
+"""Events. A watcher is not worth a run: what the disk does not take in time is dropped."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS token (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL, step TEXT NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS token_run ON token (run, id);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a model's answer. A higher `attempt` of a step replaces all that lower ones said."""
+
+    run: str
+    step: str
+    attempt: int
+    text: str
+
+
+class TokenSink(Protocol):
+    """Takes tokens in order. Never blocks and never raises: the run goes on without its watchers."""
+
+    def publish(self, token: Token) -> None: ...
+
+
+class NoTokens:
+    """The sink of a worker that nobody can watch."""
+
+    def publish(self, token: Token) -> None:
+        """Forget it."""
+
+
+class TokenLog:
+    """The log in `file`. One process writes through `writing`, any number read by `follow`."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @contextmanager
+    def writing(self) -> Iterator[TokenSink]:
+        """A sink whose thread writes what has gathered, in one transaction, and ends with the block."""
+        writer = _Writer(self._file)
+        writer.start()
+        try:
+            yield writer
+        finally:
+            writer.stop()
+
+    async def follow(self, run: str) -> AsyncIterator[Token]:
+        """The run's tokens as they come, without end. Ends at once where there is no log."""
+        if not self._file.exists():
+            return
+        last = 0
+        with closing(_connect(self._file)) as connection:
+            while True:
+                rows = connection.execute(
+                    "SELECT id, step, attempt, text FROM token WHERE run = ? AND id > ? ORDER BY id", (run, last)
+                ).fetchall()
+                for last, step, attempt, text in rows:  # noqa: B007 -- it is where the next look begins
+                    yield Token(run, step, attempt, text)
+                await asyncio.sleep(POLL_SECONDS)
+
+
+class _Writer(threading.Thread):
+    def __init__(self, file: Path) -> None:
+        super().__init__(name="perdure-tokens", daemon=True)
+        self._file = file
+        self._queue: queue.Queue[Token | None] = queue.Queue(LONGEST_QUEUE)
+
+    def publish(self, token: Token) -> None:
+        try:
+            self._queue.put_nowait(token)
+        except queue.Full:
+            return
+
+    def stop(self) -> None:
+        self._queue.put(None)
+        self.join()
+
+    def run(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(_connect(self._file)) as connection:
+            connection.executescript(SCHEMA)
+            connection.execute("DELETE FROM token WHERE at < ?", (time.time() - KEPT_SECONDS,))
+            connection.commit()
+            while (tokens := self._gathered()) is not None:
+                _write(connection, tokens)
+
+    def _gathered(self) -> list[Token] | None:
+        """At least one token; `None` at the end."""
+        tokens = [self._queue.get()]
+        while not self._queue.empty():
+            tokens.append(self._queue.get_nowait())
+        if tokens[0] is None:
+            return None
+        if tokens[-1] is None:
+            self._queue.put(None)
+        return [token for token in tokens if token is not None]
+
+
+def _write(connection: sqlite3.Connection, tokens: list[Token]) -> None:
+    now = time.time()
+    rows = [(token.run, token.step, token.attempt, token.text, now) for token in tokens]
+    connection.executemany("INSERT INTO token (run, step, attempt, text, at) VALUES (?, ?, ?, ?, ?)", rows)
+    connection.commit()
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=5, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection

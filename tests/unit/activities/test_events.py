@@ -1,0 +1,51 @@
+"""Tokens reach any number of watchers, and never hold a run up."""
+
+import asyncio
+from contextlib import aclosing
+
+from activities.events import LONGEST_QUEUE, Token, TokenLog, _Writer
+
+
+async def first(log: TokenLog, run: str, count: int) -> list[str]:
+    texts: list[str] = []
+    async with aclosing(log.follow(run)) as tokens:
+        async for token in tokens:
+            texts.append(token.text)
+            if len(texts) == count:
+                break
+    return texts
+
+
+async def test_every_watcher_of_a_run_gets_its_tokens_in_order(tmp_path) -> None:
+    log = TokenLog(tmp_path / "tokens.db")
+    with log.writing() as sink:
+        for number in range(100):
+            sink.publish(Token("run", "1", 1, str(number)))
+            sink.publish(Token("another", "1", 1, "not yours"))
+
+        watchers = await asyncio.gather(*(first(log, "run", 100) for _ in range(5)))
+
+    assert watchers == [[str(number) for number in range(100)]] * 5
+
+
+async def test_a_watcher_that_comes_late_gets_what_is_kept(tmp_path) -> None:
+    log = TokenLog(tmp_path / "tokens.db")
+    with log.writing() as sink:
+        sink.publish(Token("run", "1", 1, "early"))
+    with log.writing() as sink:
+        sink.publish(Token("run", "2", 1, "late"))
+
+        assert await first(log, "run", 2) == ["early", "late"]
+
+
+async def test_without_a_log_a_watcher_gets_nothing_and_ends(tmp_path) -> None:
+    assert [token async for token in TokenLog(tmp_path / "none.db").follow("run")] == []
+
+
+def test_a_full_queue_drops_tokens_and_does_not_wait(tmp_path) -> None:
+    writer = _Writer(tmp_path / "tokens.db")
+
+    for number in range(LONGEST_QUEUE + 10):
+        writer.publish(Token("run", "1", 1, str(number)))
+
+    assert writer._queue.full()
