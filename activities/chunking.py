@@ -23,7 +23,7 @@ VERSION = "sections-1200-1"
 SIZE = 1200
 # A code block is kept whole up to this size: half of one helps nobody.
 LONGEST_CODE = 2400
-SEPARATOR = " › "
+SEPARATOR = " › "  # noqa: RUF001  a typographer's angle, not a comparison
 
 FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 ATX = re.compile(r" {0,3}(#{1,6})\s+(.+?)\s*#*\s*$")
@@ -35,7 +35,7 @@ UNDERLINES: dict[Markup, re.Pattern[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`section` is the path of its headings: "Usage › Workers"."""
+    """`section` is the path of its headings, joined by `SEPARATOR`."""
 
     section: str
     start: int

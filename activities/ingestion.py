@@ -139,11 +139,11 @@ class Ingestion:
     async def _ingest(self, request: IngestRequest, document: str) -> Outcome:
         try:
             parsed, place = await asyncio.to_thread(sources.read, request.source, document)
-            chunks = await asyncio.to_thread(chunking.chunk, parsed)
-            if not chunks:
-                raise UnreadableDocument("There is no text in it.")
         except UnreadableDocument as error:
             return Outcome(document=document, status="quarantined", reason=str(error))
+        chunks = await asyncio.to_thread(chunking.chunk, parsed)
+        if not chunks:
+            return Outcome(document=document, status="quarantined", reason="There is no text in it.")
         origin, mark = sources.origin(request.source), _fingerprint(parsed, self._embedder.id)
         stored = await self._weaviate.fingerprints(request.collection, origin, document)
         if stored == {mark: len(chunks)}:

@@ -35,8 +35,8 @@ CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 FENCED = re.compile(r"^([ \t]*)(`{3,}|~{3,})[^\n]*\n.*?(?:^[ \t]*\2[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 HTML_TAGS = (
     "a abbr b big blockquote body br caption center code dd del details div dl dt em figure figcaption font h1 h2 "
-    "h3 h4 h5 h6 hr i img kbd li ol p picture pre s small source span strong sub summary sup table tbody td th thead tr u ul "
-    "video"
+    "h3 h4 h5 h6 hr i img kbd li ol p picture pre s small source span strong sub summary sup table tbody td th thead "
+    "tr u ul video"
 ).replace(" ", "|")
 NOISE = [
     (re.compile(r"<!--.*?-->", re.DOTALL), ""),

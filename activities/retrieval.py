@@ -38,7 +38,7 @@ class RetrievalResponse(BaseModel):
     """The passages found, the best first.
 
     A document's `id` is its chunk's uuid and `page_content` the chunk's exact text. Its metadata are `document`
-    ("temporalio 1.35.0"), `source` (a path or an address), `section` ("Usage › Workers"), `start` and `end`
+    ("temporalio 1.35.0"), `source` (a path or an address), `section` (a path of headings), `start` and `end`
     (character offsets in the document's text) and `score`.
     """
 

@@ -101,7 +101,7 @@ def _score(
 
 
 def _is_focused(section: str, asked: AbstractSet[str]) -> bool:
-    title = terms(section.rpartition(" › ")[2])
+    title = terms(section.rpartition("›")[2])  # noqa: RUF001  what stands between headings
     return bool(title) and asked >= title
 
 

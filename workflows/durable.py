@@ -209,7 +209,7 @@ def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: Runnab
         messages=moved,
         runtime={key: _runtime_data(runtime, encoded[key]) for key, runtime in runtimes.items()},
         configurable=_plain(config.get("configurable")),
-        metadata=_plain(config.get("metadata")),
+        metadata={key: value for key, value in _plain(config.get("metadata")).items() if key != "thread_id"},
         tags=list(config.get("tags") or []),
     )
 

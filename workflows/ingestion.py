@@ -32,6 +32,7 @@ from workflows.contracts import (
     IngestProgress,
     IngestResult,
     QuarantinedDocument,
+    explain,
 )
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class IngestWorkflow:
                 batches.create_task(ingest(list(documents[start : start + BATCH])))
 
     async def _step(self, name: str, request: Any, response: type[Response], summary: str) -> Response:
-        return await workflow.execute_activity(
+        given: Response = await workflow.execute_activity(
             name,
             request,
             result_type=response,
@@ -107,6 +108,7 @@ class IngestWorkflow:
             heartbeat_timeout=timedelta(minutes=1),
             retry_policy=RETRIES,
         )
+        return given
 
     def _with(self, status: str) -> list[Outcome]:
         return [outcome for outcome in self._outcomes if outcome.status == status]
@@ -131,12 +133,8 @@ def _checked(request: Any) -> IngestInput:
     try:
         return IngestInput.model_validate(request)
     except ValidationError as error:
-        said = "; ".join(
-            f"{'.'.join(str(part) for part in details['loc']) or 'input'}: {details['msg']}"
-            for details in error.errors()
-        )
         raise ApplicationError(
-            f"The input of {INGEST_WORKFLOW} can't be used: {said}. Send JSON like {EXAMPLE}.",
+            f"The input of {INGEST_WORKFLOW} can't be used: {explain(error)}. Send JSON like {EXAMPLE}.",
             type="InvalidInput",
             non_retryable=True,
         ) from None

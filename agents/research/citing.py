@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from agents.citation import Citation
 from agents.passage import MARKER, marker
 from agents.relevance import coverage, terms, weights
+from agents.research.state import ResearchState  # noqa: TC001  LangGraph reads the annotation
 from agents.sentences import split
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ WORTH_ADDING = 0.15
 LONGEST = 3
 
 
-def cite(state: Mapping[str, Any]) -> dict[str, Any]:
+def cite(state: ResearchState) -> dict[str, Any]:
     """Replaces the last answer by the same one with `[1]`, `[2]`… for its markers, in the order of appearance."""
-    messages: Sequence[BaseMessage] = state["messages"]
+    messages = state["messages"]
     answer = messages[-1] if messages else None
     if not isinstance(answer, AIMessage) or answer.tool_calls:
         return {"citations": []}

@@ -42,7 +42,7 @@ class Display(Protocol):
         """Shows a line that stays."""
 
     def status(self, text: str) -> None:
-        """Shows what is going on at the moment, where the display can take it back."""
+        """Shows what is going on at the moment; the next one replaces it, and an empty one takes it away."""
 
 
 @contextmanager
@@ -71,6 +71,7 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._status = ""
 
     def step(self, step: Step) -> None:
         self.note(describe(step).plain)
@@ -78,7 +79,10 @@ class Lines:
     def note(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def status(self, text: str) -> None: ...
+    def status(self, text: str) -> None:
+        if text not in ("", self._status):
+            self.note(text)
+        self._status = text
 
 
 class Alive:
@@ -132,7 +136,7 @@ def show_answer(result: AgentResult, url: str | None) -> None:
     """The answer as markdown in a terminal and as it is elsewhere, then where it is from and what it cost."""
     console = Console(highlight=False)
     console.print()
-    console.print(_answer(result.output, console))
+    console.print(_answer(result.output, console), soft_wrap=not console.is_terminal)
     if result.citations:
         console.print()
         console.print("Citations", style="bold")

@@ -52,11 +52,11 @@ class Bench:
             activities=self.activities,
         )
 
-    async def start(self, given: Any) -> WorkflowHandle[Any, Any]:
+    async def start(self, given: Any, *, run_id: str | None = None) -> WorkflowHandle[Any, Any]:
         return await self.client.start_workflow(
             AGENT_WORKFLOW,
             {"agent": self.agent.name, "input": given},
-            id=f"{self.agent.name}-{uuid.uuid4().hex[:8]}",
+            id=run_id or f"{self.agent.name}-{uuid.uuid4().hex[:8]}",
             task_queue=self.settings.task_queue,
             execution_timeout=PATIENCE,
         )
