@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from temporal.cli.display import describe, ingested, open_display, show_answer
+from temporal.cli.display import ingested, open_display, show_answer
 from temporal.cli.errors import say
 from temporal.cli.follow import follow
 from temporal.cli.stack import open_local, until_interrupted
@@ -59,7 +59,8 @@ async def _follow_through_crash(run: Run, local: Local, display: Display, worker
         if worker.exit_code is None and len(steps) == FATAL_STEP and not before:
             before = [step for step in steps.values() if step.is_over]
             await _replace(worker, local, display)
-    display.note(_verdict(before, [steps[step.id] for step in before], total=len(steps)))
+    for line in _verdict(before, list(steps.values())):
+        display.note(line)
 
 
 async def _replace(worker: Child, local: Local, display: Display) -> None:
@@ -70,8 +71,17 @@ async def _replace(worker: Child, local: Local, display: Display) -> None:
     display.note(f"Started another worker, pid {successor.pid}.")
 
 
-def _verdict(before: list[Step], after: list[Step], *, total: int) -> str:
-    """What was done before the crash is in the history: nobody did it again."""
-    done = ", ".join(describe(step, mark=False).plain for step in before)
-    repeated = sum(step.attempt > 1 for step in after)
-    return f"The run had {total} steps. Done before the kill: {done}. Of these, {repeated} were repeated."
+def _verdict(before: list[Step], steps: list[Step]) -> list[str]:
+    """What was done before the kill is in the history, so nobody did it again; what was open was tried again."""
+    done = {step.id for step in before}
+    kept = [_name(step) for step in steps if step.id in done and step.attempt == 1]
+    again = [f"{_name(step)} (attempt {step.attempt})" for step in steps if step.attempt > 1]
+    return [
+        f"{len(steps)} steps in all.",
+        f"Done before the kill, and not done again: {', '.join(kept) or 'none'}.",
+        f"Tried again by the other worker: {', '.join(again) or 'none'}.",
+    ]
+
+
+def _name(step: Step) -> str:
+    return f"{step.activity} · {step.summary}" if step.summary else step.activity

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 COLLECTION = "docs"
-EXAMPLE = "What is a task queue?"
+EXAMPLE = "How is an activity notified that it was cancelled?"
 WEAVIATE_GRPC_PORT = 50051
 
 

@@ -137,7 +137,9 @@ class Child:
 
 
 def tail(log: Path, *, lines: int = _TAIL_LINES) -> str:
-    """Read the last `lines` of a log, each indented."""
+    """Read the last `lines` of a log, each indented; nothing of a log that somebody deleted."""
+    if not log.exists():
+        return ""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
         text = file.read().decode(errors="replace")

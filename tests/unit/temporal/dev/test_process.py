@@ -66,6 +66,15 @@ async def test_an_end_before_ready_is_reported_with_the_last_lines_of_the_log(lo
     assert "line 24\n" not in str(caught.value)
 
 
+async def test_an_end_is_reported_even_if_somebody_deleted_the_log(log):
+    child = await Child.start(python("raise SystemExit(3)", log))
+    await child.wait()
+
+    log.unlink()
+
+    assert "ended by itself with exit code 3" in str(child.crash())
+
+
 async def test_a_lost_port_is_told_apart_from_other_ends(log):
     child = await Child.start(python("raise SystemExit('listen: bind: address already in use')", log))
 
