@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -102,7 +103,7 @@ def _prose_lines(text: str) -> Iterator[tuple[int, str, str]]:
     """Each line outside fenced code, with its offset and the line after it."""
     lines = text.splitlines(keepends=True)
     offset, fence = 0, ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip_longest(lines, lines[1:], fillvalue=""):
         mark = FENCE.match(line)
         if mark and not fence:
             fence = mark[1]

@@ -68,7 +68,7 @@ class Agent:
     types: Sequence[type] = ()
     recursion_limit: int = 100
     model_step: StepOptions = field(default_factory=StepOptions)
-    tool_step: StepOptions = field(default_factory=StepOptions)
+    tool_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     retrieval_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
 
     def __post_init__(self) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HONESTLY = "No language model is configured, so"
 EMPTY_QUESTION = "The question is empty: ask something that the documents may answer."
 NO_SEARCH_TOOL = f"{HONESTLY} an answer could only quote documents, and there is no tool to search them with."
+SEARCH_FAILED = f"{HONESTLY} an answer could only quote the documents, and the search for them failed:"
 NOTHING_FOUND = f"{HONESTLY} an answer could only quote the documents, and nothing in them matches this question."
 
 
@@ -119,6 +120,8 @@ def _query(question: str) -> str:
 
 
 def _answer(question: str, results: Sequence[ToolMessage]) -> str:
+    if failed := [result.text for result in results if result.status == "error"]:
+        return f"{SEARCH_FAILED} {failed[-1]}"
     passages = [passage for result in results for passage in read(result.text)]
     found = quotes(question, passages)
     if not found:

@@ -1,6 +1,6 @@
 """How a search tool's passages are shown to a chat model: each headed by the marker that a statement cites.
 
-[a3f9c2] temporalio 1.35.0 — Usage › Timers
+[a3f9c2] temporalio 1.35.0 — Timers
 A timer is represented by a normal `asyncio.sleep()` call.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _kinds(text: str) -> Iterator[tuple[int, str, str]]:
     """Each line with its offset and what it is: "prose", "item", "code", "blank" or "other"."""
     lines = text.splitlines(keepends=True)
     offset, before, in_fence, in_literal = 0, "blank", False, False
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip_longest(lines, lines[1:], fillvalue=""):
         in_literal = in_literal and (not line.strip() or line[0] in " \t")
         kind = "code" if in_fence or (in_literal and line.strip()) else _kind(line, following, before)
         if FENCE.match(line):

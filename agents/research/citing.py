@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-CITED = re.compile(rf"\s*[\[【]({MARKER}(?:\s*[,;]\s*{MARKER})*)[\]】]")
+CITED = re.compile(rf"[ \t]*[\[【]({MARKER}(?:\s*[,;]\s*{MARKER})*)[\]】]")
 # A quote grows by a neighbouring sentence when that adds this share of the statement's weight.
 WORTH_ADDING = 0.15
 LONGEST = 3
@@ -34,6 +34,8 @@ def cite(state: ResearchState) -> dict[str, Any]:
         return {"citations": []}
     citing = Citing(_passages(messages))
     text = citing.rewrite(answer.text)
+    if text == answer.text:
+        return {"citations": []}
     return {"messages": [answer.model_copy(update={"content": text})], "citations": citing.citations}
 
 
@@ -85,7 +87,7 @@ def _passages(messages: Iterable[BaseMessage]) -> dict[str, list[Document]]:
 
 
 def _statement(text: str) -> str:
-    """The last paragraph before a marker, or its last sentence where it has several statements."""
+    """The last paragraph before a marker."""
     paragraph = text.strip().rpartition("\n\n")[2]
     return paragraph.strip(" \n.,;:")
 

@@ -7,13 +7,15 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from activities.sources import Folder, InstalledDocumentation
 from agents.errors import InvalidInput
 from temporal.cli.display import Silent, open_display, show_answer, show_ingested
 from temporal.cli.errors import say
 from temporal.cli.follow import announcing_waits, follow, leaving_it_alive
 from temporal.client import open_agents
-from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW, IngestInput
+from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW, IngestInput, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +63,12 @@ def read_folder(folder: Path) -> Path:
 
 async def ingest(settings: Settings, folder: Path | None, *, collection: str, as_json: bool) -> None:
     source = Folder(path=str(folder)) if folder else InstalledDocumentation()
+    try:
+        ingestion = IngestInput(collection=collection, source=source)
+    except ValidationError as error:
+        raise InvalidInput(f"That can't be ingested: {explain(error)}.") from None
     agents = await open_agents(settings)
-    run = await agents.ingest(IngestInput(collection=collection, source=source))
+    run = await agents.ingest(ingestion)
     await show_to_end(run, as_json=as_json)
 
 

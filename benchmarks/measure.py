@@ -1,0 +1,81 @@
+"""One measurement: a contestant under a load."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmarks.load import drive
+from benchmarks.process import task_queue
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from benchmarks.load import Load, Timing
+    from benchmarks.process import ContestantProcess
+    from benchmarks.roster import Contestant
+    from benchmarks.server import Server
+
+PATIENCE = timedelta(minutes=1)
+
+
+class Measurement(BaseModel):
+    """Times in milliseconds, for one run. `latency` is the median of the load's runs.
+
+    What a contestant does not have, as a server or a history, is None.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    latency: float
+    rate: float
+    worker_cpu: float
+    server_cpu: float | None = None
+    events: float | None = None
+    size: float | None = None
+
+
+async def measure(process: ContestantProcess, server: Server, load: Load) -> Measurement:
+    contestant = process.contestant
+    worker_before, server_before = await process.cpu(), server.cpu()
+    timing = await (_drive(contestant, server.client, load) if contestant.workflow else process.drive(load))
+    worker_after, server_after = await process.cpu(), server.cpu()
+    common = {
+        "latency": median(timing.latencies) * 1000,
+        "rate": load.runs / timing.seconds,
+        "worker_cpu": (worker_after - worker_before) / load.runs * 1000,
+    }
+    if contestant.workflow is None:
+        return Measurement(**common)
+    return Measurement(
+        **common,
+        **await _history(server.client, timing),
+        server_cpu=_per_run(server_before, server_after, load),
+    )
+
+
+async def _drive(contestant: Contestant, client: Client, load: Load) -> Timing:
+    async def run(identifier: str) -> Any:
+        result = await client.execute_workflow(
+            contestant.workflow or "",
+            contestant.request,
+            id=identifier,
+            task_queue=task_queue(contestant),
+            execution_timeout=PATIENCE,
+        )
+        return result["output"] if isinstance(result, dict) else result
+
+    return await drive(run, load)
+
+
+async def _history(client: Client, timing: Timing) -> dict[str, float]:
+    """Of one run: all have the same."""
+    history = await client.get_workflow_handle(timing.last).fetch_history()
+    return {"events": len(history.events), "size": sum(event.ByteSize() for event in history.events)}
+
+
+def _per_run(before: float | None, after: float | None, load: Load) -> float | None:
+    return None if before is None or after is None else (after - before) / load.runs * 1000

@@ -1,0 +1,101 @@
+"""The parent's side of `serve.py`: a contestant's process, what it is asked, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.load import Timing
+from benchmarks.serve import CPU, READY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from benchmarks.load import Load
+    from benchmarks.roster import Contestant
+
+FOREIGN = ("PERDURE_", "TEMPORAL_", "LANGCHAIN_", "LANGSMITH_")
+"""Prefixes of variables that would change what is measured."""
+
+GRACE = 5.0
+"""Seconds that a process may take to end once its stdin is closed."""
+
+LONGEST_ANSWER = 2**20
+
+
+class ContestantFailed(Exception):
+    """A contestant's process ended, or did the job wrong."""
+
+
+@dataclass(frozen=True)
+class ContestantProcess:
+    """A contestant that is ready to be measured."""
+
+    contestant: Contestant
+    process: Process
+    log: Path
+
+    async def cpu(self) -> float:
+        """Seconds of CPU time that it has used, all its threads together."""
+        return float(await self.ask(CPU))
+
+    async def drive(self, load: Load) -> Timing:
+        return Timing.model_validate_json(await self.ask(load.model_dump_json()))
+
+    async def ask(self, request: str) -> str:
+        assert self.process.stdin is not None  # noqa: S101 -- it was made with a pipe
+        with suppress(ConnectionError):  # `answer` says more
+            self.process.stdin.write(f"{request}\n".encode())
+            await self.process.stdin.drain()
+        return await self.answer()
+
+    async def answer(self) -> str:
+        assert self.process.stdout is not None  # noqa: S101 -- it was made with a pipe
+        line = (await self.process.stdout.readline()).decode().strip()
+        if not line:
+            said = self.log.read_text(errors="replace")[-3_000:]
+            raise ContestantFailed(f"The process of {self.contestant.name!r} ended. Its last words:\n{said}")
+        return line
+
+    async def end(self) -> None:
+        assert self.process.stdin is not None  # noqa: S101 -- it was made with a pipe
+        self.process.stdin.close()
+        try:
+            async with asyncio.timeout(GRACE):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+@asynccontextmanager
+async def start(contestant: Contestant, address: str, state: Path) -> AsyncIterator[ContestantProcess]:
+    """Its process, ready, with its log in `state`. Ctrl-C reaches the parent alone, which ends it in order."""
+    log = state / f"{task_queue(contestant)}.log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.serve", contestant.opens, address, task_queue(contestant)),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=output,
+            env={name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
+            limit=LONGEST_ANSWER,
+            process_group=0,
+        )
+    started = ContestantProcess(contestant, process, log)
+    try:
+        if (said := await started.answer()) != READY:
+            raise ContestantFailed(f"{contestant.name!r} said {said!r} before it was ready.")
+        yield started
+    finally:
+        await started.end()
+
+
+def task_queue(contestant: Contestant) -> str:
+    return contestant.name.replace(", ", "-").replace(" ", "-")
