@@ -80,7 +80,7 @@ def _sections(text: str, markup: Markup) -> Iterator[tuple[str, int, int]]:
 def _headings(text: str, markup: Markup) -> Iterator[Heading]:
     """ATX (`## Usage`) and underlined headings; in reStructuredText a level is the order of its first use."""
     underlines: list[str] = ["=", "-"] if markup == "markdown" else []
-    for start, line, following in _prose_lines(text):
+    for start, line, following in _prose_lines(text, markup):
         if markup == "markdown" and (atx := ATX.match(line)):
             yield Heading(len(atx[1]), _plain(atx[2]), start, start + len(line))
             continue
@@ -89,7 +89,14 @@ def _headings(text: str, markup: Markup) -> Iterator[Heading]:
             if under[1] not in underlines:
                 underlines.append(under[1])
             level = underlines.index(under[1]) + 1
-            yield Heading(level, _plain(line), start, start + len(line) + len(following))
+            end = start + len(line) + len(following)
+            yield Heading(level, _plain(line), start - len(_overline(text, start, following)), end)
+
+
+def _overline(text: str, start: int, underline: str) -> str:
+    """The line above a title, where it is the same as the one beneath."""
+    above = text[text.rfind("\n", 0, max(start - 1, 0)) + 1 : start]
+    return above if above.strip() == underline.strip() else ""
 
 
 def _may_be_title(line: str, following: str, markup: Markup) -> bool:
@@ -99,12 +106,12 @@ def _may_be_title(line: str, following: str, markup: Markup) -> bool:
     return len(following.strip()) >= len(title) if markup == "rst" else not line.startswith((" ", "- ", "* "))
 
 
-def _prose_lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """Each line outside fenced code, with its offset and the line after it."""
+def _prose_lines(text: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
+    """Each line outside fenced code, which Markdown alone has, with its offset and the line after it."""
     lines = text.splitlines(keepends=True)
     offset, fence = 0, ""
     for line, following in zip_longest(lines, lines[1:], fillvalue=""):
-        mark = FENCE.match(line)
+        mark = FENCE.match(line) if markup == "markdown" else None
         if mark and not fence:
             fence = mark[1]
         elif mark and mark[1].startswith(fence):

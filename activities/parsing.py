@@ -106,7 +106,7 @@ def clean(text: str, markup: Markup) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     pieces: list[str] = []
     end = 0
-    for code in FENCED.finditer(text):
+    for code in FENCED.finditer(text) if markup == "markdown" else ():
         pieces += [_clean_prose(text[end : code.start()], markup), code.group()]
         end = code.end()
     cleaned = "".join([*pieces, _clean_prose(text[end:], markup)])

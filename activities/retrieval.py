@@ -95,7 +95,11 @@ class WeaviateRetriever(BaseRetriever):
 
 
 def without_copies(documents: Iterable[Document]) -> list[Document]:
-    return list({document.page_content: document for document in reversed(list(documents))}.values())[::-1]
+    """The first of each text."""
+    kept: dict[str, Document] = {}
+    for document in documents:
+        kept.setdefault(document.page_content, document)
+    return list(kept.values())
 
 
 def merge(documents: Sequence[Document]) -> list[Document]:

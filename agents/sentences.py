@@ -39,7 +39,7 @@ class Sentence:
     def plain(self) -> str:
         """The prose as a person says it: one line, links reduced to their words."""
         words = re.sub(r"!?\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)]*\)", r"\1", self.prose)
-        words = re.sub(r"`([^`<]+?)\s*<[^>]+>`__?", r"\1", words)
+        words = re.sub(r"`([^`<]+?)\s*(?:<[^>]+>)?`__?(?!\w)", r"\1", words)
         words = re.sub(r":[a-z:]+:`~?([^`<]+?)\s*(?:<[^>]+>)?`", r"`\1`", words)
         return " ".join(words.split())
 

@@ -35,27 +35,31 @@ class ContestantFailed(Exception):
 
 @dataclass(frozen=True)
 class ContestantProcess:
-    """A contestant that is ready to be measured."""
+    """A contestant that can be measured once it is `ready`."""
 
     contestant: Contestant
     process: Process
     log: Path
 
+    async def ready(self) -> None:
+        if (said := await self._answer()) != READY:
+            raise ContestantFailed(f"{self.contestant.name!r} said {said!r} before it was ready.")
+
     async def cpu(self) -> float:
         """Seconds of CPU time that it has used, all its threads together."""
-        return float(await self.ask(CPU))
+        return float(await self._ask(CPU))
 
     async def drive(self, load: Load) -> Timing:
-        return Timing.model_validate_json(await self.ask(load.model_dump_json()))
+        return Timing.model_validate_json(await self._ask(load.model_dump_json()))
 
-    async def ask(self, request: str) -> str:
+    async def _ask(self, request: str) -> str:
         assert self.process.stdin is not None  # noqa: S101 -- it was made with a pipe
-        with suppress(ConnectionError):  # `answer` says more
+        with suppress(ConnectionError):  # `_answer` says more
             self.process.stdin.write(f"{request}\n".encode())
             await self.process.stdin.drain()
-        return await self.answer()
+        return await self._answer()
 
-    async def answer(self) -> str:
+    async def _answer(self) -> str:
         assert self.process.stdout is not None  # noqa: S101 -- it was made with a pipe
         line = (await self.process.stdout.readline()).decode().strip()
         if not line:
@@ -76,7 +80,7 @@ class ContestantProcess:
 
 @asynccontextmanager
 async def start(contestant: Contestant, address: str, state: Path) -> AsyncIterator[ContestantProcess]:
-    """Its process, ready, with its log in `state`. Ctrl-C reaches the parent alone, which ends it in order."""
+    """Its process, with its log in `state`. Ctrl-C reaches the parent alone, which ends it in order."""
     log = state / f"{task_queue(contestant)}.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -90,8 +94,6 @@ async def start(contestant: Contestant, address: str, state: Path) -> AsyncItera
         )
     started = ContestantProcess(contestant, process, log)
     try:
-        if (said := await started.answer()) != READY:
-            raise ContestantFailed(f"{contestant.name!r} said {said!r} before it was ready.")
         yield started
     finally:
         await started.end()

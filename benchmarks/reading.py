@@ -27,8 +27,8 @@ def _against_the_floors(summary: Summary) -> str:
     step = summary.overhead(PERDURE, BARE, ALONE, "latency")
     cpu = summary.overhead(PERDURE, BARE, TOGETHER, "worker_cpu")
     return (
-        f"One run at a time, perdure takes {_times(bare)} the latency of a bare Temporal workflow, which is "
-        f"{_value(step)} ms a step, and {_times(memory)} that of plain LangGraph, which keeps nothing. "
+        f"One run at a time, perdure takes {_times(bare)} the latency of a bare Temporal workflow, "
+        f"{_value(step)} ms more for each step, and {_times(memory)} that of plain LangGraph, which keeps nothing. "
         f"With {TOGETHER.at_once} in flight a step costs {_value(cpu)} ms of worker CPU more than a bare activity."
     )
 

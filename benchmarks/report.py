@@ -65,9 +65,10 @@ def report(made: Pass, circumstances: Circumstances) -> str:
 
 
 def _provenance(made: Pass, circumstances: Circumstances) -> str:
+    rounds = f"{made.rounds} round{'s' * (made.rounds != 1)}"
     versions = ", ".join(f"{name} {version}" for name, version in circumstances.versions.items())
     return (
-        f"Made by `{circumstances.command}` on {circumstances.date}; do not edit. {made.rounds} rounds on "
+        f"Made by `{circumstances.command}` on {circumstances.date}; do not edit. {rounds} on "
         f"{circumstances.cores} cores, load average {circumstances.load_average:.1f} before the first. {versions}."
     )
 
@@ -142,6 +143,8 @@ def _spread(spread: Spread | None) -> str:
 
 def _number(value: float) -> str:
     """Three digits, and no more than two of them behind the point."""
+    if float(value).is_integer():
+        return f"{value:,.0f}"
     magnitude = abs(value)
     return f"{value:.2f}" if magnitude < 10 else f"{value:.1f}" if magnitude < 100 else f"{value:,.0f}"  # noqa: PLR2004
 

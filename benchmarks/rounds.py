@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from benchmarks.roster import Contestant
     from benchmarks.server import Server
 
-LOADS = (Load(at_once=1, runs=12), Load(at_once=10, runs=60))
-WARM_UP = Load(at_once=10, runs=20)
+LOADS = (Load(at_once=1, runs=8), Load(at_once=10, runs=40))
+WARM_UP = Load(at_once=10, runs=10)
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,9 @@ async def _opened(progress: Callable[[str], None]) -> AsyncIterator[tuple[Server
         processes = [
             await opened.enter_async_context(start(contestant, server.address, state)) for contestant in ROSTER
         ]
+        for process in processes:
+            await process.ready()
+        progress("Warming up.")
         for process in processes:
             await measure(process, server, WARM_UP)
         yield server, processes

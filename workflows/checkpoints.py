@@ -7,7 +7,7 @@ interrupts, and state as of the last steps.
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.base import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
 
+Value = TypeVar("Value")
 Place = tuple[str, str]
 """Thread id and checkpoint namespace."""
 
@@ -75,7 +76,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
                 self._values[place, channel, int(version)] = _copied(checkpoint["channel_values"][channel])
         kept = self._checkpoints.setdefault(place, {})
         kept[checkpoint["id"]] = _Kept(
-            _copied({**checkpoint, "channel_values": {}}),
+            _copied(_with_values(checkpoint, {})),
             get_checkpoint_metadata(config, metadata),
             get_checkpoint_id(config),
         )
@@ -170,7 +171,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         writes = sorted(self._writes.get((place, identifier), {}).values(), key=_order)
         return CheckpointTuple(
             _config(place, identifier),
-            {**_copied(checkpoint), "channel_values": values},
+            _with_values(_copied(checkpoint), values),
             metadata,
             _config(place, parent) if parent else None,
             [(write.task, write.channel, _copied(write.value)) for write in writes],
@@ -198,19 +199,23 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
             del self._values[key]
 
 
+def _with_values(checkpoint: Checkpoint, values: dict[str, Any]) -> Checkpoint:
+    return {**checkpoint, "channel_values": values}
+
+
 def _order(write: _Write) -> tuple[str, str, int]:
     return writes_sort_key(write.path, write.task, write.position)
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Value) -> Value:
     """A copy that shares what nothing changes in place: plain values and messages."""
     match value:
         case None | str() | int() | float() | bool() | BaseMessage():
             return value
         case dict() if type(value) is dict:
-            return {key: _copied(item) for key, item in value.items()}
+            return cast("Value", {key: _copied(item) for key, item in value.items()})
         case list() if type(value) is list:
-            return [_copied(item) for item in value]
+            return cast("Value", [_copied(item) for item in value])
         case _:
             return deepcopy(value)
 

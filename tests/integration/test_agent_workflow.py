@@ -14,9 +14,9 @@ from temporalio.exceptions import ApplicationError
 
 from agents import Agent, Resources, StepOptions
 from agents.testing import ScriptedModel, call
+from temporal.replay import InputsDiffer
 from tests.integration.cases import add, agent_with, asking, confirm, multiply, two_calls
 from tests.integration.conftest import PATIENCE, steps
-from temporal.replay import InputsDiffer
 from workflows.contracts import AGENT_WORKFLOW
 
 GREETING = ScriptedModel(script=[AIMessage("Hello.")])

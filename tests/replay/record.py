@@ -1,4 +1,4 @@
-"""Records the histories anew: `python -m tests.replay.record`. Do it when the order of commands changes, and say why."""
+"""Records the histories anew: `python -m tests.replay.record`. Do it when the order of commands changes; say why."""
 
 from __future__ import annotations
 

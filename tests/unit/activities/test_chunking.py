@@ -31,6 +31,7 @@ They run.
 Ask.
 """
 RST = """\
+=======
 Product
 =======
 

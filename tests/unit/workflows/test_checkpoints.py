@@ -74,7 +74,7 @@ async def test_old_checkpoints_are_dropped() -> None:
 async def test_a_fork_from_a_kept_checkpoint_goes_its_own_way() -> None:
     graph = looping(3).compile(checkpointer=WorkflowSaver(keep=100))
     await graph.ainvoke({"path": []}, config())
-    early = [state async for state in graph.aget_state_history(config()) if len(state.values.get("path", [])) == 1][0]
+    [early] = [state async for state in graph.aget_state_history(config()) if len(state.values.get("path", [])) == 1]
 
     forked = await graph.aupdate_state(early.config, {"path": ["edited"]})
     state = await graph.ainvoke(None, forked)

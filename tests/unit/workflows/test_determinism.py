@@ -1,10 +1,10 @@
 """The shims stand where LangGraph and LangChain draw ids, time and randomness, and nowhere else."""
 
-import datetime
 import importlib
 import random
 import time
 import uuid
+from datetime import UTC
 
 import langchain.agents.middleware
 import langchain_core.language_models.chat_models
@@ -52,7 +52,7 @@ def test_outside_a_workflow_ids_and_time_are_the_real_ones() -> None:
     assert determinism.uuid6() < determinism.uuid6()
     assert determinism.uuid7().version == 7
     assert abs(determinism.time_ns() - time.time_ns()) < 60e9
-    assert determinism.WorkflowDatetime.now(datetime.UTC).tzinfo is datetime.UTC
+    assert determinism.WorkflowDatetime.now(UTC).tzinfo is UTC
 
 
 def test_the_standard_library_is_left_alone() -> None:

@@ -1,0 +1,91 @@
+"""Activities that have a heartbeat timeout beat by themselves."""
+
+import asyncio
+import dataclasses
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
+
+from activities.heartbeats import HeartbeatInterceptor
+
+
+class Body(ActivityInboundInterceptor):
+    """The end of the chain: an activity that reports something and waits for a number of beats."""
+
+    def __init__(self, beats: int, *, report: str | None = None) -> None:
+        self.enough = asyncio.Event()
+        self.beats: list[tuple[Any, ...]] = []
+        self.wanted = beats
+        self.report = report
+
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        self.outbound = outbound
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 -- the SDK's name
+        if self.report:
+            self.outbound.heartbeat(self.report)
+        await self.enough.wait()
+        return "done"
+
+    def note(self, *details: Any) -> None:
+        self.beats.append(details)
+        if len(self.beats) >= self.wanted:
+            self.enough.set()
+
+
+class Server(ActivityOutboundInterceptor):
+    def __init__(self, body: Body) -> None:
+        self.body = body
+
+    def heartbeat(self, *details: Any) -> None:
+        self.body.note(*details)
+
+
+async def run(body: Body, *, timeout: timedelta | None) -> Any:
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, heartbeat_timeout=timeout)
+    environment.on_heartbeat = lambda *details: body.outbound.heartbeat(*details)
+
+    async def chain() -> Any:
+        inbound = HeartbeatInterceptor().intercept_activity(body)
+        inbound.init(Server(body))
+        return await inbound.execute_activity(ExecuteActivityInput(fn=chain, args=[], executor=None, headers={}))
+
+    return await environment.run(chain)
+
+
+async def test_an_activity_with_a_heartbeat_timeout_beats_while_it_runs():
+    body = Body(beats=3)
+
+    result = await run(body, timeout=timedelta(milliseconds=30))
+
+    assert (result, len(body.beats)) == ("done", 3)
+
+
+async def test_a_beat_repeats_what_the_activity_reported_last():
+    body = Body(beats=3, report="page 7")
+
+    await run(body, timeout=timedelta(milliseconds=30))
+
+    assert body.beats == [("page 7",)] * 3
+
+
+async def test_an_activity_without_a_heartbeat_timeout_does_not_beat():
+    body = Body(beats=1)
+    body.enough.set()
+
+    await run(body, timeout=None)
+
+    assert body.beats == []
+
+
+async def test_the_beating_ends_with_the_activity():
+    body = Body(beats=1)
+
+    await run(body, timeout=timedelta(milliseconds=30))
+
+    assert not [task for task in asyncio.all_tasks() if "_beat" in repr(task) and not task.cancelling()]
+    assert not activity.in_activity()

@@ -1,0 +1,26 @@
+"""What looks like a key is taken out of text."""
+
+import pytest
+
+from activities.masking import mask_credentials
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("key sk-proj-abc123DEF456 was refused", "key *** was refused"),
+        ("Incorrect API key provided: sk-abcd***wxyz.", "Incorrect API key provided: ***."),
+        ("Authorization: Bearer abcdefghijkl", "Authorization: *** ***"),
+        ("http://user:hunter2@host/v1", "http://***@host/v1"),
+        ("GET /v1?api_key=abcdef123456&limit=3", "GET /v1?api_key=***&limit=3"),
+        ('{"password": "correct-horse"}', '{"password": "***"}'),
+        ("token eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "token ***"),
+    ],
+)
+def test_a_credential_is_replaced(text, masked):
+    assert mask_credentials(text) == masked
+
+
+@pytest.mark.parametrize("text", ["max_tokens: 128000", "risk-assessment", "http://host:8080/v1#qwen3", "a task-queue"])
+def test_other_text_stays_as_it_is(text):
+    assert mask_credentials(text) == text
