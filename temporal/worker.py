@@ -26,6 +26,7 @@ from activities.transcript import TranscriptCache
 from agents.registry import Registry
 from temporal.client import connect
 from temporal.interceptors import GraphInterceptor
+from temporal.packages import refuse_clashing
 from temporal.settings import read_environment
 from temporal.store import find_store
 from temporal.target import find_target
@@ -55,6 +56,7 @@ log = structlog.get_logger()
 
 async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Serve the installed agents until `stop` is set, or the process is told to end by SIGINT or SIGTERM."""
+    refuse_clashing()
     environ = read_environment()
     stop = stop or _stop_on_signals()
     default_model = resolve_model(settings.model, environ)

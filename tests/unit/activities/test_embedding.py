@@ -138,7 +138,7 @@ async def test_an_answer_that_is_no_embedding_is_refused(server: Server, body: s
 async def test_an_endpoint_that_is_down_is_named(server: Server) -> None:
     url = server.url.replace(str(server.server_port), "1")
 
-    with pytest.raises(ServiceUnavailable, match="http://127.0.0.1:1/v1/embeddings"):
+    with pytest.raises(ServiceUnavailable, match=r"http://127\.0\.0\.1:1/v1/embeddings"):
         await embedder(f"{url}#small", {}).embed(["text"])
 
 

@@ -21,7 +21,7 @@ class Raising(ActivityInboundInterceptor):
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 -- the SDK's name
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ARG002 -- the SDK's name
         raise self.error
 
 

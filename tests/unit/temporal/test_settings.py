@@ -56,14 +56,14 @@ def test_variables_of_others_may_stand_in_the_file(env_file):
 def test_an_unknown_variable_is_refused_with_the_closest_name(monkeypatch, env_file):
     monkeypatch.setenv("PERDURE_MODLE", "extractive")
 
-    with pytest.raises(InvalidSettings, match="Unknown setting PERDURE_MODLE. Did you mean PERDURE_MODEL?"):
+    with pytest.raises(InvalidSettings, match=r"Unknown setting PERDURE_MODLE. Did you mean PERDURE_MODEL\?"):
         read_settings(env_file)
 
 
 def test_an_unknown_line_of_the_file_is_refused(env_file):
     env_file.write_text("PERDURE_WORKER__MAX_ACTIVITIES=3\n")
 
-    with pytest.raises(InvalidSettings, match="Did you mean PERDURE_WORKER__MAX_CONCURRENT_ACTIVITIES?"):
+    with pytest.raises(InvalidSettings, match=r"Did you mean PERDURE_WORKER__MAX_CONCURRENT_ACTIVITIES\?"):
         read_settings(env_file)
 
 

@@ -105,7 +105,9 @@ def test_an_answer_without_markers_stays_as_it_is() -> None:
 
 
 def test_a_passage_of_code_alone_is_quoted_whole() -> None:
-    code = Document(id="beef01aa-0000-5000-8000-000000000000", page_content="```\nsleep(1)\n```\n", metadata={"start": 5})
+    code = Document(
+        id="beef01aa-0000-5000-8000-000000000000", page_content="```\nsleep(1)\n```\n", metadata={"start": 5}
+    )
 
     [citation] = cited("Sleep. [beef01]", [code])["citations"]
 
