@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 
 from agents.testing import ScriptedModel, call
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 QUESTION = "Is order 4711 late, and where is it?"
 ANSWER = "Order 4711 is two days late. It was last seen in Hamburg."
@@ -30,8 +37,19 @@ async def find_parcel(parcel: str) -> str:
 TOOLS = [find_order, find_parcel]
 
 
-def model() -> ScriptedModel:
-    return ScriptedModel(
+class InstantModel(ScriptedModel):
+    """Asynchronous by itself, as the vendors' models are: else LangChain would take a thread for each word."""
+
+    async def _agenerate(self, *args: Any, **options: Any) -> ChatResult:
+        return self._generate(*args[:2], **options)
+
+    async def _astream(self, *args: Any, **options: Any) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in self._stream(*args[:2], **options):
+            yield chunk
+
+
+def model() -> InstantModel:
+    return InstantModel(
         script=[
             call("find_order", "call-1", number=4711),
             call("find_parcel", "call-2", parcel="P-4711"),

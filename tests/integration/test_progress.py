@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -164,17 +165,31 @@ async def test_a_cancelled_run_cancels_the_tool_that_it_waits_for(bench):
             await ended.wait()
 
 
-async def test_a_run_is_logged_once_though_each_of_its_tasks_replays(bench):
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     stream = io.StringIO()
     configure_logging(LogSettings(), stream)
+    yield stream
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def test_a_run_is_logged_once_though_each_of_its_tasks_replays(bench, logged):
     made = bench(agent_with(add), ADDING, cached=0)
 
     await made.run("1 + 2?")
 
-    logging.getLogger().handlers.clear()
-    structlog.reset_defaults()
-    events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
-    assert events == ["run_started", "step_finished", "step_finished", "step_finished", "run_finished"]
+    records = [json.loads(line) for line in logged.getvalue().splitlines()]
+    ours = [(record["event"], record["agent"]) for record in records if "agent" in record]
+    assert ours == [
+        ("run_started", "worker"),
+        *[("step_finished", "worker")] * 3,
+        ("run_finished", "worker"),
+    ]
 
 
 @activity.defn

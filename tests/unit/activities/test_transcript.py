@@ -1,8 +1,12 @@
 """Two sides of one transcript: what a request leaves out, the worker has."""
 
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+import json
+from datetime import UTC, datetime
 
-from activities.transcript import ROOT, TranscriptCache, TranscriptPart, digest_of
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+from activities.transcript import ROOT, TranscriptCache, TranscriptPart, digest_of, hash_of
 from activities.wire import dump_message, load_message
 from workflows.transcript import TranscriptIndex
 
@@ -77,3 +81,27 @@ def test_the_workflow_finds_every_transcript_that_it_cut() -> None:
     index.part([QUESTION, ANSWER, RESULT])
 
     assert index.find(digest_of(ROOT, [QUESTION, ANSWER])).messages == [QUESTION, ANSWER]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        AIMessage(
+            [{"type": "text", "text": "hi"}, {"type": "reasoning", "summary": [], "index": 0}],
+            id="1",
+            additional_kwargs={"refusal": None, "parsed": {"x": (1, 2)}},
+            response_metadata={"model": "m", "at": datetime(2026, 1, 2, tzinfo=UTC), "cost": 0.1},
+            usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3, "input_token_details": {}},
+            tool_calls=[{"name": "add", "args": {"a": 1.0, "b": None}, "id": "c", "type": "tool_call"}],
+            invalid_tool_calls=[{"name": "x", "args": "{", "id": None, "error": "no", "type": "invalid_tool_call"}],
+        ),
+        ToolMessage("x", tool_call_id="c", status="error", artifact=object()),
+        SystemMessage("rules", name="s", additional_kwargs={"a": {"b": 1}}),
+    ],
+    ids=lambda message: message.type,
+)
+def test_a_message_has_one_hash_on_both_sides_of_the_wire(message) -> None:
+    """Were it not so, each model call would cost a query."""
+    carried = load_message(json.loads(json.dumps(dump_message(message))))
+
+    assert hash_of(carried) == hash_of(message)

@@ -1,0 +1,1 @@
+"""Draws the pictures in docs/images from real runs: `make pictures`. Begin with `__main__.py`."""
