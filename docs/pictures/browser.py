@@ -65,7 +65,7 @@ class Browser:
             shown.get_by_role("button", name="Descending").click()
             shown.get_by_role("button", name="Show idle time").click()
             for step in steps:
-                shown.locator("svg").get_by_text(step).first.wait_for()
+                shown.get_by_text(f"{step} •").first.wait_for()
             shown.get_by_role("button", name="Hide idle time").wait_for()
             shown.mouse.move(0, 0)
             shown.wait_for_load_state("networkidle")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COLUMNS, ROWS = 100, 60
 """Taller than what is shown: nothing scrolls away, and the empty rows are cut off."""
 PATIENCE = 120.0
-PROMPT = "\x1b[1;92m❯\x1b[0m "  # noqa: RUF001 -- as prompts have it
+PROMPT = "\x1b[1;92m$\x1b[0m "
 
 FOREGROUND, BACKGROUND = "#d5d9e0", "#16181d"
 PALETTE = {
