@@ -65,6 +65,8 @@ class TokenLog:
     @contextmanager
     def writing(self) -> Iterator[TokenSink]:
         """A sink whose thread writes what has gathered, in one transaction, and ends with the block."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        _connect(self._file).close()  # from here on there is a log to follow
         writer = _Writer(self._file)
         writer.start()
         try:
@@ -104,9 +106,7 @@ class _Writer(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         with closing(_connect(self._file)) as connection:
-            connection.executescript(SCHEMA)
             connection.execute("DELETE FROM token WHERE at < ?", (time.time() - KEPT_SECONDS,))
             connection.commit()
             while (tokens := self._gathered()) is not None:
@@ -135,4 +135,5 @@ def _connect(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=5, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
+    connection.executescript(SCHEMA)
     return connection
