@@ -15,6 +15,7 @@ PerdureError
     ├── UnknownCollection
     ├── CollectionMismatch        a collection was made by another embedding model
     ├── UnsupportedValue          a value that can't cross the boundary with its type
+    ├── ValueTooLarge             a value that Temporal does not take
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
     └── GraphFailed               an exception out of the agent's own graph
@@ -95,6 +96,10 @@ class CollectionMismatch(FatalError):
 
 
 class UnsupportedValue(FatalError):
+    pass
+
+
+class ValueTooLarge(FatalError):
     pass
 
 

@@ -21,6 +21,7 @@ from activities.ingestion import Ingestion
 from activities.model import ModelCalls
 from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval
+from activities.sizes import SizeInterceptor
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
 from agents.registry import Registry
@@ -138,6 +139,7 @@ def make_worker(
             LoggingInterceptor(),
             GraphInterceptor(Graphs.of(registry, model_id)),
             FailureInterceptor(),
+            SizeInterceptor(),
             HeartbeatInterceptor(),
         ],
         max_cached_workflows=settings.worker.cached_workflows,

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from activities.sizes import packed
 from activities.transcript import TRANSCRIPT_QUERY, Messages
 from agents.errors import InvalidInput, PerdureError, UnsupportedValue
 from workflows.checkpoints import WorkflowSaver
@@ -49,6 +50,7 @@ class AgentWorkflow:
             workflow.set_current_details(f"**{given.agent}** is at work.")
             state = await self._run_to_end(graph, graph_input(graph, given.input), self._config(given))
             result = self._result(given.agent, state)
+            packed(result, "The result of the run", workflow.payload_converter())
         except PerdureError as error:
             raise failure(error) from error
         workflow.set_current_details(details(result))

@@ -12,6 +12,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 import agents.errors
+from activities.sizes import packed
 
 if TYPE_CHECKING:
     from agents.agent import StepOptions
@@ -25,10 +26,11 @@ MAX_SUMMARY = 200
 async def execute_step(
     activity: str, request: BaseModel, response: type[Response], *, options: StepOptions, summary: str
 ) -> Response:
+    sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     try:
         given: Response = await workflow.execute_activity(
             activity,
-            request,
+            sent,
             result_type=response,
             start_to_close_timeout=options.timeout,
             heartbeat_timeout=options.heartbeat,

@@ -167,6 +167,46 @@ async def test_a_node_that_opens_a_file_fails_the_run_and_is_named(bench, tmp_pa
     assert "Move it to a tool" in error.message
 
 
+async def test_a_tool_that_returns_too_much_fails_the_run_after_one_attempt(bench) -> None:
+    calls: list[str] = []
+
+    @tool
+    def flood() -> str:
+        """Return three megabytes."""
+        calls.append("flood")
+        return "x" * 3_000_000
+
+    error = await failure_of(bench(agent_with(flood), ScriptedModel(script=[call("flood")])), "x")
+
+    assert error.type == "ValueTooLarge"
+    assert error.message.startswith("The result of flood has 3,000,0")
+    assert calls == ["flood"]
+
+
+async def test_a_request_that_is_too_large_fails_the_run(bench) -> None:
+    def build(resources: Resources) -> Any:
+        async def ask(_state: MessagesState) -> dict[str, Any]:
+            return {"messages": [await resources.model().ainvoke("x" * 3_000_000)]}
+
+        return StateGraph(MessagesState).add_node("ask", ask).add_edge(START, "ask")
+
+    error = await failure_of(bench(Agent("shouting", build), GREETING), "x")
+
+    assert error.type == "ValueTooLarge"
+    assert error.message.startswith("The request of call_model has 3,000,")
+
+
+async def test_a_result_that_is_too_large_fails_the_run(bench) -> None:
+    def build(_resources: Resources) -> Any:
+        graph = StateGraph(MessagesState).add_node("shout", lambda _state: {"messages": [("ai", "x" * 3_000_000)]})
+        return graph.add_edge(START, "shout")
+
+    error = await failure_of(bench(Agent("shouting", build), GREETING), "x")
+
+    assert error.type == "ValueTooLarge"
+    assert error.message.startswith("The result of the run has 3,000,")
+
+
 async def test_questions_wait_for_their_answers_and_the_run_goes_on(bench) -> None:
     made = bench(Agent("asking", asking), GREETING)
 
