@@ -50,7 +50,7 @@ lock: ## Pin all dependencies again; make lock FLAGS=--upgrade takes newer ones
 bench: .venv/.dev weaviate ## Measure, and compare with the peers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-pictures: .venv/.pictures ## Draw the pictures of the docs again
+pictures: .venv/.pictures weaviate ## Draw the pictures of the docs again
 	@$(BIN)/python -m docs.pictures $(ARGS)
 
 clean: ## Remove .venv and caches; the state in .perdure stays

@@ -7,12 +7,15 @@ node and a run that can't be replayed.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables.config import var_child_runnable_config
 from temporalio import workflow
 
 from agents.errors import BlockingCall
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 FORBIDDEN = frozenset(
     {
@@ -46,7 +49,7 @@ def install() -> None:
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in FORBIDDEN and not (event == "open" and _is_data(arguments[0])):
         return
-    if not workflow.in_workflow() or workflow.unsafe.is_sandbox_unrestricted():
+    if not workflow.in_workflow() or workflow.unsafe.is_sandbox_unrestricted() or _is_importing():
         return
     raise BlockingCall(
         f"{_node()} did {_what(event, arguments)} inside a workflow, which can't be replayed. "
@@ -55,8 +58,18 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _is_data(path: object) -> bool:
-    """Python opens its own files when it imports, and when it prints a traceback."""
+    """Python opens its own files when it prints a traceback."""
     return isinstance(path, str) and not path.endswith(PYTHON_FILES)
+
+
+def _is_importing() -> bool:
+    """A module that is first needed in a workflow is read, and its bytecode written, there."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 -- the way to look at one's callers
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _node() -> str:

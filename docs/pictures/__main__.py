@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from docs.pictures.browser import NoBrowser, open_browser
 from docs.pictures.stack import NotRunning, environment, open_stack
 from docs.pictures.terminal import CommandFailed, Screen, run_in_terminal
+from temporal.cli.demo import QUESTION as DEMO_QUESTION
 
 if TYPE_CHECKING:
     from docs.pictures.browser import Browser
@@ -32,9 +33,11 @@ def main() -> None:
         home = Path(folder)
         with open_stack(home):
             _ingest(home)
-            screen = _run_agent(home)
+            screen = _in_terminal(home, "run", "research", QUESTION)
             _picture_terminal(browser, screen, IMAGES / "terminal.png")
             _picture_web_ui(browser, _url(screen), IMAGES / "web-ui.png")
+        crashed = _in_terminal(home, "demo", "--crash")
+        _picture_terminal(browser, crashed.since(DEMO_QUESTION), IMAGES / "crash.png")
 
 
 def _ingest(home: Path) -> None:
@@ -43,11 +46,11 @@ def _ingest(home: Path) -> None:
     subprocess.run(command, check=True, cwd=home, env=environment(home), stdout=sys.stderr)  # noqa: S603 -- our own
 
 
-def _run_agent(home: Path) -> Screen:
-    arguments = ["run", "research", QUESTION]
+def _in_terminal(home: Path, *arguments: str) -> Screen:
+    typed = " ".join(f'"{argument}"' if " " in argument else argument for argument in ("perdure", *arguments))
     return run_in_terminal(
         [sys.executable, "-m", "temporal.cli", *arguments],
-        typed=f'perdure run research "{QUESTION}"',
+        typed=typed,
         environment=environment(home),
         folder=home,
     )

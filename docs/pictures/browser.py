@@ -59,7 +59,7 @@ class Browser:
 
     def picture_of_run(self, url: str, *, steps: Sequence[str]) -> tuple[bytes, str]:
         """The timeline of a run in Temporal's web UI once it shows `steps`, and the text of the page."""
-        with self._page(width=1500, height=900, scale=1.4) as shown:
+        with self._page(width=1500, height=930, scale=1.4) as shown:
             shown.goto(url)
             shown.add_style_tag(content=FONTS)
             shown.get_by_role("button", name="Descending").click()
@@ -67,7 +67,7 @@ class Browser:
             for step in steps:
                 shown.get_by_text(f"{step} •").first.wait_for()
             shown.get_by_role("button", name="Hide idle time").wait_for()
-            shown.mouse.move(0, 0)
+            shown.mouse.move(1499, 0)  # away from what would light up
             shown.wait_for_load_state("networkidle")
             return shown.screenshot(animations="disabled"), shown.locator("body").inner_text()
 

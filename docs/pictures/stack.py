@@ -30,7 +30,13 @@ class NotRunning(Exception):
 def environment(home: Path) -> dict[str, str]:
     """What commands see: a state folder of their own, no vendor's key and no setting."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {**passed_on, "LANG": "C.UTF-8", "PERDURE_STATE": str(home / "state"), "PERDURE_MODEL": "extractive"}
+    return {
+        **passed_on,
+        **_ports(),
+        "LANG": "C.UTF-8",
+        "PERDURE_STATE": str(home / "state"),
+        "PERDURE_MODEL": "extractive",
+    }
 
 
 @contextmanager
@@ -46,10 +52,10 @@ def open_stack(home: Path) -> Iterator[None]:
 
 
 def _dev(home: Path, output: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 -- our own command
+    return subprocess.Popen(
         [sys.executable, "-m", "temporal.cli", "dev"],
         cwd=home,
-        env=environment(home) | _ports(),
+        env=environment(home),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

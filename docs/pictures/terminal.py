@@ -90,13 +90,16 @@ class Screen:
     def text(self) -> str:
         return "\n".join("".join(cell.data for cell in row).rstrip() for row in self.rows)
 
+    def since(self, text: str) -> Screen:
+        """What is left when one scrolls down to the first row with `text`."""
+        first = next((number for number, row in enumerate(self.text.splitlines()) if text in row), 0)
+        return Screen(self.rows[first:])
+
     def html(self) -> str:
         return PAGE.replace("{rows}", "\n".join("".join(_spans(row)) for row in self.rows))
 
 
-def run_in_terminal(
-    command: Sequence[str], *, typed: str, environment: Mapping[str, str], folder: Path
-) -> Screen:
+def run_in_terminal(command: Sequence[str], *, typed: str, environment: Mapping[str, str], folder: Path) -> Screen:
     """Raises CommandFailed with what the screen shows. `typed` is how a person enters the command."""
     screen = FaintScreen(COLUMNS, ROWS)
     stream = pyte.ByteStream(screen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import uuid
 from typing import Any
 
@@ -205,6 +206,26 @@ async def test_a_result_that_is_too_large_fails_the_run(bench) -> None:
 
     assert error.type == "ValueTooLarge"
     assert error.message.startswith("The result of the run has 3,000,")
+
+
+async def test_a_module_that_is_first_imported_in_a_workflow_may_write_its_bytecode(
+    bench, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "fresh_module.py").write_text(
+        "from pathlib import Path\nWORD = Path(__file__).with_name('w').read_text()"
+    )
+    (tmp_path / "w").write_text("imported")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def build(_resources: Resources) -> Any:
+        graph = StateGraph(MessagesState)
+        graph.add_node("load", lambda _state: {"messages": [("ai", importlib.import_module("fresh_module").WORD)]})
+        return graph.add_edge(START, "load")
+
+    result, _ = await bench(Agent("importing", build), GREETING).run("x")
+
+    assert result["output"] == "imported"
+    assert list((tmp_path / "__pycache__").glob("fresh_module.*.pyc"))
 
 
 async def test_questions_wait_for_their_answers_and_the_run_goes_on(bench) -> None:
