@@ -7,9 +7,10 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
+from temporalio.client import WorkflowFailureError
 
-from benchmarks.load import drive
-from benchmarks.process import task_queue
+from benchmarks.load import WrongAnswer, drive
+from benchmarks.process import ContestantFailed, task_queue
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.server import Server
 
 PATIENCE = timedelta(minutes=1)
+"""For one run, so that a contestant that fails does not hang."""
 
 
 class Measurement(BaseModel):
@@ -41,7 +43,10 @@ class Measurement(BaseModel):
 async def measure(process: ContestantProcess, server: Server, load: Load) -> Measurement:
     contestant = process.contestant
     worker_before, server_before = await process.cpu(), server.cpu()
-    timing = await (_drive(contestant, server.client, load) if contestant.workflow else process.drive(load))
+    try:
+        timing = await (_drive(contestant, server.client, load) if contestant.workflow else process.drive(load))
+    except (WrongAnswer, WorkflowFailureError) as error:
+        raise ContestantFailed(f"{contestant.name!r} failed a run: {error.__cause__ or error}") from error
     worker_after, server_after = await process.cpu(), server.cpu()
     common = {
         "latency": median(timing.latencies) * 1000,

@@ -7,7 +7,7 @@ import platform
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Literal
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -24,6 +24,7 @@ from activities.providers import EXTRACTIVE, chat_model, resolve_model
 from agents.errors import PerdureError
 from agents.registry import Registry
 from temporal.client import connect
+from temporal.packages import CLASHING, clashing
 from temporal.store import find_store
 from temporal.target import find_target
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from temporal.settings import Settings
 
-OWN_PACKAGES = {"agents": "openai-agents", "workflows": "llama-index-workflows", "temporal": "temporal-python-sdk"}
 LIBRARIES = ("perdure", "langgraph", "langchain", "langchain-core", "temporalio", "weaviate-client", "pydantic")
 OLDEST_PYTHON = (3, 11)
 POLLED_LATELY = timedelta(seconds=75)
@@ -71,12 +71,10 @@ def check_python() -> Check:
 
 def check_names() -> Check:
     """Other distributions have top-level packages of our names, and one would hide the other."""
-    owners = packages_distributions()
-    clashing = sorted(other for name, other in OWN_PACKAGES.items() if other in owners.get(name, ()))
-    if clashing:
-        remedy = f"Run `pip uninstall {' '.join(clashing)}`, or give Perdure an environment of its own."
-        return Check("Package names", "failed", f"also claimed by {', '.join(clashing)}", remedy)
-    return Check("Package names", "ok", f"{', '.join(OWN_PACKAGES)} are ours alone")
+    if found := clashing():
+        remedy = f"Run `pip uninstall {' '.join(found)}`, or give Perdure an environment of its own."
+        return Check("Package names", "failed", f"also claimed by {', '.join(found)}", remedy)
+    return Check("Package names", "ok", f"{', '.join(sorted(CLASHING.values()))} are ours alone")
 
 
 def check_agents() -> Check:

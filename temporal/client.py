@@ -200,7 +200,7 @@ def _explained(target: Target, run: str | None = None) -> Iterator[None]:
     try:
         yield
     except RPCError as error:
-        if error.status in _UNREACHABLE:
+        if error.status in _UNREACHABLE or "transport error" in error.message:
             raise _unreachable(target, error.message) from None
         if error.status in _REFUSED:
             raise ServerRefused(
@@ -226,6 +226,8 @@ def _briefly(reason: str) -> str:
     """Temporal's client is written in Rust and shows its errors whole; these are the usual ones."""
     if "ConnectionRefused" in reason or "Connection refused" in reason:
         return "connection refused"
+    if "transport error" in reason:
+        return "the connection broke off"
     if "dns error" in reason:
         return "its name can't be resolved"
     if "get_system_info" in reason:

@@ -54,8 +54,9 @@ def find_target(settings: Settings, environ: Mapping[str, str]) -> Target:
 
 
 def _profile(environ: Mapping[str, str]) -> ClientConfigProfile:
+    """An empty variable counts as unset, as it does for Perdure's own."""
     try:
-        return ClientConfigProfile.load(override_env_vars=environ)
+        return ClientConfigProfile.load(override_env_vars={name: value for name, value in environ.items() if value})
     except (RuntimeError, OSError) as error:
         raise InvalidSettings(
             f"Temporal's own settings can't be read: {error}. Check TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE and the "

@@ -109,7 +109,7 @@ class Alive:
         self._refresh()
 
     def _refresh(self) -> None:
-        self._live.update(Group(*self._open.values(), *self._status))
+        self._live.update(Group(*self._open.values(), *self._status), refresh=True)
 
 
 def describe(step: Step, *, mark: bool = True) -> Text:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from temporal.cli.errors import say
+from temporal.client import ServerUnreachable
 from workflows.contracts import INGEST_WORKFLOW
 
 if TYPE_CHECKING:
@@ -36,11 +37,13 @@ async def announcing_waits(run: Run, display: Display) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """What goes wrong with `work` goes wrong with what it accompanies, which tells it."""
     task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _announce_waits(run: Run, display: Display) -> None:
@@ -68,9 +71,9 @@ async def _report_progress(run: Run, display: Display) -> None:
 
 @contextmanager
 def leaving_it_alive(run: Run) -> Iterator[None]:
-    """Ctrl-C ends the watching, never the run."""
+    """Ctrl-C and a lost connection end the watching, never the run."""
     try:
         yield
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, ServerUnreachable):
         say(f"Run {run.id!r} goes on. Come back with `perdure result {run.id}`.")
         raise

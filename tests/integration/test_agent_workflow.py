@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import uuid
 from typing import Any
 
@@ -216,6 +217,7 @@ async def test_a_module_that_is_first_imported_in_a_workflow_may_write_its_bytec
     )
     (tmp_path / "w").write_text("imported")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
 
     def build(_resources: Resources) -> Any:
         graph = StateGraph(MessagesState)

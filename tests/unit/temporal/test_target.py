@@ -33,6 +33,14 @@ def test_a_key_turns_tls_on_and_stays_hidden(settings):
     assert "the-key" not in repr(target)
 
 
+def test_an_empty_variable_counts_as_unset(settings):
+    empty = dict.fromkeys(["TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_PROFILE"], "")
+
+    target = find_target(settings, {"TEMPORAL_ADDRESS": "server:7233", **empty})
+
+    assert target.options == {}
+
+
 def test_without_any_of_them_the_usual_port_is_used(settings):
     target = find_target(settings, {})
 
