@@ -49,7 +49,7 @@ class StepOptions:
     """Limits of one kind of step. Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up."""
 
     timeout: timedelta = timedelta(minutes=5)
-    heartbeat: timedelta = timedelta(seconds=30)
+    heartbeat: timedelta = timedelta(seconds=10)
     attempts: int = 5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.roster import BARE, IN_MEMORY, OFFICIAL, PERDURE
+from benchmarks.roster import BARE, IN_MEMORY, OFFICIAL, PERDURE, SANDBOXED
 from benchmarks.rounds import LOADS
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def _against_the_rival(summary: Summary) -> str:
     return (
         f"With {TOGETHER.at_once} in flight, perdure takes {ratio('latency')} the latency and {ratio('worker_cpu')} "
         f"the worker CPU of {OFFICIAL.name}, does {ratio('rate')} its runs per second, and writes {ratio('size')} "
-        "its history."
+        f"its history. With the sandbox, in which {OFFICIAL.name} runs by default, perdure takes "
+        f"{ratio('latency', SANDBOXED)} its latency and {ratio('worker_cpu', SANDBOXED)} its worker CPU."
     )
 
 

@@ -104,12 +104,16 @@ def _ratio(summary: Summary, one: Contestant, other: Contestant, load: Load) -> 
 
 def _overheads(summary: Summary) -> Iterator[str]:
     yield "## Overhead of a step"
-    yield f"What is added to the bare workflow, divided by the {STEPS} steps of a run."
+    yield (
+        f"What is added to the bare workflow, divided by the {STEPS} steps of a run. Latency is that of one run at a "
+        "time: with more, a run waits for the others as well."
+    )
     rows = [
         [
             contestant.name,
             str(load.at_once),
-            *(_spread(summary.overhead(contestant, BARE, load, figure)) for figure in ("latency", "worker_cpu")),
+            _spread(summary.overhead(contestant, BARE, load, "latency")) if load.at_once == 1 else NOTHING,
+            _spread(summary.overhead(contestant, BARE, load, "worker_cpu")),
         ]
         for contestant in (PERDURE, SANDBOXED, OFFICIAL)
         for load in LOADS

@@ -34,7 +34,9 @@ BARE = Contestant(
 )
 PERDURE = Contestant(
     name="perdure",
-    about="the same `create_agent` as a Perdure agent, with the settings that `perdure worker` has by default",
+    about=(
+        "the same `create_agent` as a Perdure agent, with the settings, the log and the token log of `perdure worker`"
+    ),
     opens=f"{MODULES}.perdure:opened",
     workflow="AgentWorkflow",
     request={"agent": "orders", "input": QUESTION},

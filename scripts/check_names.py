@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-FORBIDDEN = {"openai-agents": "agents", "llama-index-workflows": "workflows", "temporal-python-sdk": "temporal"}
+from temporal.packages import CLASHING
 
 
 def main() -> int:
@@ -12,9 +12,9 @@ def main() -> int:
     places = {lock.name: _locked(lock) for lock in sorted(Path().glob("requirements*.lock"))}
     places["this environment"] = {_normal(found.metadata["Name"]) for found in distributions()}
     clashes = [
-        f"{place}: {name!r} owns the top-level package {FORBIDDEN[name]!r}, as Perdure does. Remove it."
+        f"{place}: {name!r} owns the top-level package {CLASHING[name]!r}, as Perdure does. Remove it."
         for place, names in places.items()
-        for name in sorted(names & FORBIDDEN.keys())
+        for name in sorted(names & CLASHING.keys())
     ]
     sys.stdout.write("".join(f"{clash}\n" for clash in clashes) or "No distribution owns a name of ours.\n")
     return 1 if clashes else 0

@@ -46,6 +46,6 @@ fi
 say "$(.venv/bin/python --version) in .venv"
 
 say "installing $(grep -c '^[a-z]' "$lock") packages from $lock"
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes -r "$lock"
+"$uv" pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes -r "$lock"
 "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
 say "done"

@@ -2,7 +2,7 @@
 
 settings = read_settings()
 agents = await open_agents(settings)
-run = await agents.start("research", "What is a task queue?")
+run = await agents.start("research", "How do I set a timer in a workflow?")
 async for step in run.steps(): ...
 result = await run.result()
 """
@@ -22,6 +22,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.events import TokenLog
 from agents.errors import FatalError, InvalidInput, RetryableError
 from temporal.converter import DATA_CONVERTER
 from temporal.outcome import failed_run
@@ -38,12 +39,14 @@ from workflows.contracts import (
     IngestResult,
     explain,
 )
+from workflows.steps import shorten
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from temporalio.runtime import Runtime
 
+    from activities.events import Token
     from temporal.settings import Settings
     from temporal.steps import Step
 
@@ -89,7 +92,12 @@ async def connect(target: Target, *, runtime: Runtime | None = None) -> Client:
 async def open_agents(settings: Settings) -> Agents:
     """The agents of the server that the settings and the environment name."""
     target = find_target(settings, read_environment())
-    return Agents(await connect(target), target, task_queue=settings.task_queue)
+    return Agents(await connect(target), target, settings.task_queue, token_log(settings))
+
+
+def token_log(settings: Settings) -> TokenLog:
+    """Where the processes of this machine share what models write."""
+    return TokenLog(settings.state / "tokens.db")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ class Run:
     target: Target
     task_queue: str
     kind: str = AGENT_WORKFLOW
+    log: TokenLog | None = None
 
     @property
     def url(self) -> str | None:
@@ -132,6 +141,12 @@ class Run:
             async for step in watch_steps(self.client, self.id):
                 yield step
 
+    async def tokens(self) -> AsyncIterator[Token]:
+        """What its models write, as they write it, without end: on the worker's machine. Elsewhere there is nothing."""
+        if self.log is not None:
+            async for token in self.log.follow(self.id):
+                yield token
+
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""
         with _explained(self.target, self.id):
@@ -152,6 +167,7 @@ class Agents:
     client: Client
     target: Target
     task_queue: str
+    log: TokenLog | None = None
 
     async def start(self, agent: str, question: Any, *, run_id: str | None = None) -> Run:
         """`question` is a text, or the JSON that the agent's graph takes. A `run_id` is used once and never again."""
@@ -172,7 +188,7 @@ class Agents:
         """The run of that id, whoever started it. Raises UnknownRun."""
         with _explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
-        return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type)
+        return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.log)
 
     async def _start(
         self,
@@ -184,14 +200,30 @@ class Agents:
         with _explained(self.target):
             try:
                 await self.client.start_workflow(
-                    workflow, given, id=identifier, task_queue=self.task_queue, id_reuse_policy=reuse
+                    workflow,
+                    given.model_dump(mode="json", exclude_none=True),
+                    id=identifier,
+                    task_queue=self.task_queue,
+                    id_reuse_policy=reuse,
+                    static_summary=_summary(given),
                 )
             except WorkflowAlreadyStartedError:
                 raise RunExists(
                     f"There is a run {identifier!r} already. Follow it with `perdure result {identifier}`, or choose "
                     "another id."
                 ) from None
-        return Run(identifier, self.client, self.target, self.task_queue, workflow)
+        return Run(identifier, self.client, self.target, self.task_queue, workflow, self.log)
+
+
+def _summary(given: AgentInput | IngestInput) -> str:
+    """What the web UI shows of a run beside its id."""
+    match given:
+        case IngestInput():
+            return f"{given.source.kind} → {given.collection}"
+        case AgentInput(input=str() as question):
+            return shorten(question)
+        case AgentInput():
+            return given.agent
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.embedding import embedder
-from activities.events import NoTokens, TokenLog
+from activities.events import NoTokens
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
@@ -25,7 +25,7 @@ from activities.sizes import SizeInterceptor
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
 from agents.registry import Registry
-from temporal.client import connect
+from temporal.client import connect, token_log
 from temporal.interceptors import GraphInterceptor
 from temporal.packages import refuse_clashing
 from temporal.settings import read_environment
@@ -75,16 +75,20 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             activities=_document_activities(Retrieval(weaviate, embeds), Ingestion(weaviate, embeds)),
             tokens=opened.enter_context(token_log(settings).writing()),
         )
-        async with worker:
-            log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
-            await stop.wait()
-            log.info("worker_stopping")
+        log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
+        await _serve(worker, stop)
     log.info("worker_stopped")
 
 
-def token_log(settings: Settings) -> TokenLog:
-    """Where the processes of this machine share the tokens of running model calls."""
-    return TokenLog(settings.state / "tokens.db")
+async def _serve(worker: Worker, stop: asyncio.Event) -> None:
+    """Until `stop` is set, or until the worker ends by itself: then with its error."""
+    serving, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        log.info("worker_stopping")
+        await worker.shutdown()
+    await serving
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.pregel import Pregel
 
-EXAMPLE = '{"agent": "research", "input": "What is a task queue?"}'
+EXAMPLE = '{"agent": "research", "input": "How do I set a timer in a workflow?"}'
 
 
 @workflow.defn(name=AGENT_WORKFLOW)

@@ -136,7 +136,7 @@ class DurableRetriever(BaseRetriever):
     ) -> list[Document]:
         run = current_run()
         request = RetrievalRequest(collection=self.collection, query=query, limit=self.limit)
-        summary = f"search {self.collection} · “{shorten(query, 120)}”"
+        summary = f"search {self.collection} · “{shorten(query, 60)}”"
         response = await execute_step(
             RETRIEVE, request, RetrievalResponse, options=run.agent.retrieval_step, summary=summary
         )

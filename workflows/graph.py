@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import langsmith
 from langgraph.graph.state import StateGraph
 from langgraph.pregel import Pregel
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.workflow import ContinueAsNewError, NondeterminismError
 
 from agents.errors import GraphFailed, PerdureError
@@ -82,12 +82,23 @@ def failure(error: Exception) -> ApplicationError:
     if isinstance(error, ApplicationError):
         return error
     known = isinstance(error, PerdureError)
-    text = str(error) if known else f"{type(error).__name__}: {error}"
     return ApplicationError(
-        _bounded(text + _place(error)),
+        _bounded(_said(error) + _place(error)),
         type=type(error).__name__ if known else GraphFailed.__name__,
         non_retryable=True,
     )
+
+
+def _said(error: Exception) -> str:
+    match error:
+        case PerdureError():
+            return str(error)
+        case ActivityError(cause=ApplicationError() as cause):
+            return f"{cause.type}: {cause.message} (step {error.activity_type})"
+        case ActivityError():
+            return f"Step {error.activity_type} failed: {error.cause or error}"
+        case _:
+            return f"{type(error).__name__}: {error}"
 
 
 def _place(error: Exception) -> str:

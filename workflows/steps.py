@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Response = TypeVar("Response", bound=BaseModel)
 
-MAX_SUMMARY = 200
-"""Characters. Temporal's web UI shows about a hundred; the server refuses more than 400 bytes."""
+MOST_SHOWN = 100
+"""Characters of a summary: what Temporal's web UI shows, and in any script below the server's limit of 400 bytes."""
 
 
 async def execute_step(
@@ -44,7 +44,7 @@ async def execute_step(
     return given
 
 
-def shorten(text: str, limit: int = MAX_SUMMARY) -> str:
+def shorten(text: str, limit: int = MOST_SHOWN) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

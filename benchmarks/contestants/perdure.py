@@ -11,11 +11,11 @@ from langchain.agents import create_agent
 
 from agents import Agent, Registry
 from benchmarks.job import TOOLS, model
-from temporal.client import connect
+from temporal.client import connect, token_log
 from temporal.settings import Settings, WorkerSettings
 from temporal.target import Target
 from temporal.telemetry import configure_logging, forwarding_runtime
-from temporal.worker import make_worker, token_log
+from temporal.worker import make_worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -114,7 +114,7 @@ def dev() -> None:
     run_dev(read_settings())
 
 
-@app.command(epilog='Example: `perdure demo --crash "What is a task queue?"`')
+@app.command(epilog='Example: `perdure demo --crash "How do I set a timer in a workflow?"`')
 def demo(
     question: Annotated[
         str | None, typer.Argument(metavar="[QUESTION]", help="What to ask of the installed documentation.")

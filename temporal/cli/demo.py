@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from temporal.cli.display import ingested, open_display, show_answer
 from temporal.cli.errors import say
-from temporal.cli.follow import follow
+from temporal.cli.follow import follow, wait_ingested
 from temporal.cli.stack import open_local, until_interrupted
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ async def _demo(settings: Settings, question: str, *, crash: bool) -> None:
 async def _ask(local: Local, display: Display, worker: Child, question: str, *, crash: bool) -> tuple[Run, AgentResult]:
     ingestion = await local.ingest_documentation()
     display.note("Reading the documentation of the installed packages.")
-    await follow(ingestion, display)
-    display.note(ingested(await ingestion.ingested()))
+    display.note(ingested(await wait_ingested(ingestion, display)))
     run = await local.agents.start("research", question)
     display.note(f"\n{question}\nRun {run.id}  {run.url}")
     if crash:
@@ -66,21 +65,17 @@ async def _follow_through_crash(run: Run, local: Local, display: Display, worker
 async def _replace(worker: Child, local: Local, display: Display) -> None:
     worker.kill()
     await worker.wait()
-    display.note(f"Killed the worker, pid {worker.pid}, with kill -9. The run is in Temporal's hands.")
+    display.note(f"\n✗ Killed the worker, pid {worker.pid}, with kill -9. The run is in Temporal's hands.")
     successor = await local.start_worker()
-    display.note(f"Started another worker, pid {successor.pid}.")
+    display.note(f"  Started another worker, pid {successor.pid}.\n")
 
 
 def _verdict(before: list[Step], steps: list[Step]) -> list[str]:
     """What was done before the kill is in the history, so nobody did it again; what was open was tried again."""
     done = {step.id for step in before}
-    kept = [_name(step) for step in steps if step.id in done and step.attempt == 1]
-    again = [f"{_name(step)} (attempt {step.attempt})" for step in steps if step.attempt > 1]
-    return [
-        f"{len(steps)} steps in all.",
-        f"Done before the kill, and not done again: {', '.join(kept) or 'none'}.",
-        f"Tried again by the other worker: {', '.join(again) or 'none'}.",
-    ]
+    kept = [f"✓ {_name(step)}: done before the kill, not repeated" for step in steps if step.id in done]
+    again = [f"↻ {_name(step)}: attempt {step.attempt} by the new worker" for step in steps if step.attempt > 1]
+    return ["", *kept, *again]
 
 
 def _name(step: Step) -> str:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.text import Text
 
 from temporal.steps import WORKFLOW_CODE
+from workflows.steps import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from agents.citation import Citation
     from temporal.steps import Step, StepState
     from workflows.contracts import AgentResult, IngestResult, Usage
+
+MOST_LIVE_LINES = 8
+MOST_QUOTED = 160
+"""Characters of a quote below an answer; `--json` has it whole."""
 
 MARKS: dict[StepState, tuple[str, str]] = {
     "scheduled": ("→", "dim"),
@@ -44,6 +50,9 @@ class Display(Protocol):
     def status(self, text: str) -> None:
         """Shows what is going on at the moment; the next one replaces it, and an empty one takes it away."""
 
+    def writing(self, text: str) -> None:
+        """Shows what a model has written so far; an empty text takes it away."""
+
 
 @contextmanager
 def open_display() -> Iterator[Display]:
@@ -65,6 +74,8 @@ class Silent:
 
     def status(self, text: str) -> None: ...
 
+    def writing(self, text: str) -> None: ...
+
 
 class Lines:
     """For pipes, logs and CI."""
@@ -84,6 +95,9 @@ class Lines:
             self.note(text)
         self._status = text
 
+    def writing(self, text: str) -> None:
+        """Half a sentence is no line."""
+
 
 class Alive:
     """For a terminal: steps that are over scroll away above those that are open."""
@@ -92,30 +106,42 @@ class Alive:
         self._live = live
         self._open: dict[str, Spinner] = {}
         self._status: list[Spinner] = []
+        self._writing = ""
 
     def step(self, step: Step) -> None:
         if step.is_over or step.activity == WORKFLOW_CODE:
             self._open.pop(step.id, None)
-            self._live.console.print(describe(step), soft_wrap=True)
+            self._writing = ""
+            self._live.console.print(describe(step))
         else:
             self._open[step.id] = Spinner("dots", describe(step, mark=False), style="cyan")
         self._refresh()
 
     def note(self, text: str) -> None:
-        self._live.console.print(text, markup=False, soft_wrap=True)
+        self._live.console.print(text, markup=False)
 
     def status(self, text: str) -> None:
         self._status = [Spinner("dots", Text(text, style="dim"))] if text else []
         self._refresh()
 
+    def writing(self, text: str) -> None:
+        self._writing = text
+        self._refresh()
+
     def _refresh(self) -> None:
-        self._live.update(Group(*self._open.values(), *self._status), refresh=True)
+        written = [Padding(Text(_end(self._writing), style="dim"), (0, 0, 0, 2))] if self._writing else []
+        self._live.update(Group(*self._open.values(), *written, *self._status), refresh=True)
+
+
+def _end(text: str) -> str:
+    """A live display can't be taller than the terminal: the last lines of a long text."""
+    return "\n".join(text.splitlines()[-MOST_LIVE_LINES:])
 
 
 def describe(step: Step, *, mark: bool = True) -> Text:
     """`✓ call_model · extractive  12 ms`."""
     symbol, style = MARKS[step.state]
-    line = Text(f"{symbol} ", style) if mark else Text()
+    line = Text.assemble((f"{symbol} ", style)) if mark else Text()
     line.append(step.activity, "bold")
     if step.summary:
         line.append(f" · {step.summary}")
@@ -135,13 +161,14 @@ def duration(seconds: float) -> str:
 def show_answer(result: AgentResult, url: str | None) -> None:
     """The answer as markdown in a terminal and as it is elsewhere, then where it is from and what it cost."""
     console = Console(highlight=False)
+    as_lines = not console.is_terminal
     console.print()
-    console.print(_answer(result.output, console), soft_wrap=not console.is_terminal)
+    console.print(_answer(result.output, console), soft_wrap=as_lines)
     if result.citations:
         console.print()
         console.print("Citations", style="bold")
         for citation in result.citations:
-            console.print(_cited(citation), soft_wrap=True)
+            console.print(_cited(citation), soft_wrap=as_lines)
     console.print()
     console.print(f"Cost: {cost(result.usage)}", style="dim", soft_wrap=True)
     if url:
@@ -167,15 +194,14 @@ def ingested(result: IngestResult) -> str:
 
 
 def cost(usage: Usage) -> str:
-    return (
-        f"{_count(usage.model_calls, 'model call')}, {_count(usage.tool_calls, 'tool call')}, "
-        f"{_count(usage.retrievals, 'retrieval')}, "
-        f"{usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """`2 model calls, 1 retrieval`, and the tokens where the provider counted them."""
+    calls = {"model call": usage.model_calls, "tool call": usage.tool_calls, "retrieval": usage.retrievals}
+    parts = [f"{number:,} {noun}{'s' * (number != 1)}" for noun, number in calls.items() if number]
+    if usage.input_tokens or usage.output_tokens:
+        parts.append(f"{usage.input_tokens:,} input and {usage.output_tokens:,} output tokens")
+    else:
+        parts.append("no tokens")
+    return ", ".join(parts)
 
 
 def _answer(output: Any, console: Console) -> Any:
@@ -184,13 +210,12 @@ def _answer(output: Any, console: Console) -> Any:
         from pydantic_core import to_json  # noqa: PLC0415 -- rarely needed, and slow to load
 
         return Text(to_json(output, indent=2).decode())
-    return Markdown(output) if console.is_terminal else Text(output)
+    return Markdown(output.replace(" [", "\N{NO-BREAK SPACE}[")) if console.is_terminal else Text(output)
 
 
 def _cited(citation: Citation) -> Text:
-    line = Text(f"[{citation.marker}] ", "cyan")
-    line.append(citation.document, "bold")
+    line = Text.assemble((f"[{citation.marker}] ", "cyan"), (citation.document, "bold"))
     if citation.section:
         line.append(f" › {citation.section}")  # noqa: RUF001 -- a path of headings is written so
-    line.append(f": “{' '.join(citation.quote.split())}”")
+    line.append(f": “{shorten(citation.quote, MOST_QUOTED)}”")
     return line

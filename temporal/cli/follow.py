@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from temporal.cli.errors import say
@@ -15,17 +15,27 @@ if TYPE_CHECKING:
 
     from temporal.cli.display import Display
     from temporal.client import Run
+    from workflows.contracts import IngestResult
 
 INTERVAL = 1.0
 
 
 async def follow(run: Run, display: Display) -> None:
     """Shows the steps of `run` until it is over; of an ingestion, how far it is as well."""
-    counting = run.kind == INGEST_WORKFLOW
-    async with _meanwhile(_report_progress(run, display)) if counting else nullcontext():
+    meanwhile = _report_progress if run.kind == INGEST_WORKFLOW else _show_tokens
+    async with _meanwhile(meanwhile(run, display)):
         async for step in run.steps():
             display.step(step)
     display.status("")
+    display.writing("")
+
+
+async def wait_ingested(run: Run, display: Display) -> IngestResult:
+    """Shows how far the ingestion is, and not its steps."""
+    async with _meanwhile(_report_progress(run, display)):
+        result = await run.ingested()
+    display.status("")
+    return result
 
 
 @asynccontextmanager
@@ -59,6 +69,15 @@ async def _announce_waits(run: Run, display: Display) -> None:
             display.note("A worker took it up.")
             announced = False
         waited = waits
+
+
+async def _show_tokens(run: Run, display: Display) -> None:
+    """A later attempt of a step begins its text anew."""
+    written: dict[tuple[str, int], str] = {}
+    async for token in run.tokens():
+        place = token.step, token.attempt
+        written[place] = written.get(place, "") + token.text
+        display.writing(written[place])
 
 
 async def _report_progress(run: Run, display: Display) -> None:

@@ -16,7 +16,7 @@ import typer
 from activities.sources import InstalledDocumentation
 from temporal.cli.display import open_display
 from temporal.cli.errors import INTERRUPTED
-from temporal.client import Agents, Run, RunExists, connect
+from temporal.client import Agents, Run, RunExists, connect, token_log
 from temporal.dev.process import Child, Command
 from temporal.dev.stack import FixedPorts, Stack, open_stack
 from temporal.dev.weaviate import Weaviate
@@ -85,7 +85,7 @@ async def open_local(settings: Settings, display: Display) -> AsyncIterator[Loca
         addresses = stack.addresses
         origin = f"the stack in {str(settings.state)!r}"
         target = Target(addresses.temporal_address, addresses.namespace, origin, settings.ui_url or addresses.ui_url)
-        yield Local(stack, Agents(await connect(target), target, settings.task_queue))
+        yield Local(stack, Agents(await connect(target), target, settings.task_queue, token_log(settings)))
 
 
 def _weaviate(settings: Settings) -> Weaviate | Path | None:

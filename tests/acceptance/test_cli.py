@@ -216,6 +216,6 @@ async def test_the_demo_survives_the_kill_of_its_worker_and_repeats_nothing(term
 
     assert demo.returncode == 0, err.decode()
     assert "with kill -9" in err.decode()
-    assert "Done before the kill, and not done again: call_model · extractive." in err.decode()
+    assert "✓ call_model · extractive: done before the kill, not repeated" in err.decode()
     assert "heartbeat" in out.decode()
     assert "Citations" in out.decode()

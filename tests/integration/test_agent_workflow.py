@@ -128,6 +128,23 @@ async def test_a_tool_that_keeps_failing_fails_the_run_with_its_own_error(bench)
     assert error.message.startswith("ZeroDivisionError: division by zero")
 
 
+async def test_an_error_of_a_class_that_the_workflow_does_not_know_keeps_its_name_and_message(bench) -> None:
+    class StockGone(Exception):
+        pass
+
+    @tool
+    def order() -> str:
+        """Order."""
+        raise StockGone("nothing left of A-17")
+
+    agent = Agent("worker", agent_with(order).build, tools=[order], tool_step=StepOptions(attempts=1))
+
+    error = await failure_of(bench(agent, ScriptedModel(script=[call("order")])), "order")
+
+    assert error.type == "GraphFailed"
+    assert error.message.startswith("StockGone: nothing left of A-17 (step order)")
+
+
 @pytest.mark.parametrize("raised", [ValueError("no"), KeyError("x"), RecursionError("deep"), NotImplementedError()])
 async def test_an_exception_of_a_node_fails_the_run_and_names_itself_and_the_node(bench, raised) -> None:
     def fail(_state: MessagesState) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def test_an_answer_ends_with_its_citations_its_cost_and_its_link(capsys):
     assert capsys.readouterr().out == (
         "\nTimers are durable. [1]\n\n"
         "Citations\n[1] temporalio › Timers: “A timer is durable.”\n\n"  # noqa: RUF001 -- as it is shown
-        "Cost: 2 model calls, 0 tool calls, 1 retrieval, 1,200 input and 34 output tokens\n"
+        "Cost: 2 model calls, 1 retrieval, 1,200 input and 34 output tokens\n"
         "Web UI: http://ui/run\n"
     )
 
