@@ -47,7 +47,7 @@ format: .venv/.dev ## Format the code
 lock: ## Pin all dependencies again; make lock FLAGS=--upgrade takes newer ones
 	@scripts/lock.sh $(FLAGS)
 
-bench: .venv/.dev weaviate ## Measure, and compare with the peers
+bench: .venv/.dev ## Measure, and compare with the peers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: .venv/.pictures weaviate ## Draw the pictures of the docs again

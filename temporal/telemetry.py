@@ -54,8 +54,8 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
     handler.setFormatter(_formatter(shared, readable=readable, colors=_wants_colors(stream)))
     structlog.configure(
         processors=[
-            drop_on_replay,
             structlog.stdlib.filter_by_level,
+            drop_on_replay,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import signal
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
@@ -75,9 +76,16 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             activities=_document_activities(Retrieval(weaviate, embeds), Ingestion(weaviate, embeds)),
             tokens=opened.enter_context(token_log(settings).writing()),
         )
+        _settle_memory()
         log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
         await _serve(worker, stop)
     log.info("worker_stopped")
+
+
+def _settle_memory() -> None:
+    """What is loaded by now stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _serve(worker: Worker, stop: asyncio.Event) -> None:
