@@ -24,7 +24,9 @@ from weaviate.exceptions import (
     AuthenticationFailedError,
     UnexpectedStatusCodeError,
     WeaviateBaseError,
+    WeaviateConnectionError,
     WeaviateInvalidInputError,
+    WeaviateStartUpError,
 )
 
 from activities.collection import CollectionIdentity, StoredChunk, require_same
@@ -276,9 +278,11 @@ def _translate(error: WeaviateBaseError | TimeoutError, url: str) -> Exception:
         )
     if isinstance(error, UnexpectedStatusCodeError) and 400 <= error.status_code < 500:  # noqa: PLR2004
         return ProviderRefused(f"Weaviate at {url!r} refuses the request: {said}")
-    return ServiceUnavailable(
-        f"Weaviate at {url!r} does not answer as it should ({type(error).__name__}). Is it running? {said}"
-    )
+    if isinstance(error, (WeaviateStartUpError, WeaviateConnectionError)):
+        return ServiceUnavailable(
+            f"No Weaviate answers at {url!r}. Start one with `perdure dev`, or name another with PERDURE_WEAVIATE__URL."
+        )
+    return ServiceUnavailable(f"Weaviate at {url!r} does not answer as it should ({type(error).__name__}): {said}")
 
 
 def _is_denied(error: Exception, said: str) -> bool:

@@ -117,7 +117,7 @@ async def check_temporal(settings: Settings, environ: Mapping[str, str]) -> list
     except RPCError as error:
         remedy = "Make the namespace, or name another with TEMPORAL_NAMESPACE."
         return [Check("Temporal", "failed", error.message, remedy)]
-    said = f"{target.address} (from {target.origin}), namespace {target.namespace!r}, server {info.server_version}"
+    said = f"{target.address} ({target.origin}), namespace {target.namespace!r}, server {info.server_version}"
     return [Check("Temporal", "ok", said), await _check_workers(client, settings.task_queue), _check_ui(target.ui_url)]
 
 

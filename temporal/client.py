@@ -249,7 +249,7 @@ def _explained(target: Target, run: str | None = None) -> Iterator[None]:
 
 def _unreachable(target: Target, reason: str) -> ServerUnreachable:
     return ServerUnreachable(
-        f"No Temporal server answers at {target.address}, an address from {target.origin}: {_briefly(reason)}. "
+        f"No Temporal server answers at {target.address} ({target.origin}): {_briefly(reason)}. "
         "Start one with `perdure dev`, or name another with TEMPORAL_ADDRESS."
     )
 

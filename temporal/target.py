@@ -79,7 +79,7 @@ def _origin(profile: ClientConfigProfile, environ: Mapping[str, str]) -> str:
         return "TEMPORAL_ADDRESS"
     if profile.address:
         return f"Temporal's profile {environ.get('TEMPORAL_PROFILE') or 'default'!r}"
-    return "the default"
+    return "the default address"
 
 
 def _cloud_ui(address: str) -> str | None:

@@ -65,7 +65,7 @@ def test_a_server_that_is_not_there_is_told_with_what_to_do():
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        f"No Temporal server answers at {NOBODY}, an address from TEMPORAL_ADDRESS: connection refused. "
+        f"No Temporal server answers at {NOBODY} (TEMPORAL_ADDRESS): connection refused. "
         "Start one with `perdure dev`, or name another with TEMPORAL_ADDRESS.\n"
     )
 

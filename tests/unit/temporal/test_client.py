@@ -18,7 +18,7 @@ async def test_a_refused_connection_is_told_with_the_address_and_the_remedy():
         await connect(Target("127.0.0.1:9", "default", "TEMPORAL_ADDRESS"))
 
     assert str(refused.value) == (
-        "No Temporal server answers at 127.0.0.1:9, an address from TEMPORAL_ADDRESS: connection refused. "
+        "No Temporal server answers at 127.0.0.1:9 (TEMPORAL_ADDRESS): connection refused. "
         "Start one with `perdure dev`, or name another with TEMPORAL_ADDRESS."
     )
 

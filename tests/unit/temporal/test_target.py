@@ -44,7 +44,7 @@ def test_an_empty_variable_counts_as_unset(settings):
 def test_without_any_of_them_the_usual_port_is_used(settings):
     target = find_target(settings, {})
 
-    assert (target.address, target.namespace, target.origin) == ("localhost:7233", "default", "the default")
+    assert (target.address, target.namespace, target.origin) == ("localhost:7233", "default", "the default address")
 
 
 def test_an_unknown_profile_is_told_by_name(settings):
