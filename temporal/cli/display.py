@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from workflows.contracts import AgentResult, IngestResult, Usage
 
 MOST_LIVE_LINES = 8
-MOST_QUOTED = 160
+MOST_QUOTED = 300
 """Characters of a quote below an answer; `--json` has it whole."""
 
 MARKS: dict[StepState, tuple[str, str]] = {
@@ -210,7 +210,7 @@ def _answer(output: Any, console: Console) -> Any:
         from pydantic_core import to_json  # noqa: PLC0415 -- rarely needed, and slow to load
 
         return Text(to_json(output, indent=2).decode())
-    return Markdown(output.replace(" [", "\N{NO-BREAK SPACE}[")) if console.is_terminal else Text(output)
+    return Markdown(output) if console.is_terminal else Text(output)
 
 
 def _cited(citation: Citation) -> Text:
