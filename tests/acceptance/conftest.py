@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.events import TokenLog
 from temporal.client import Agents, connect
 from temporal.dev.process import Child, Command
 from temporal.dev.stack import Stack
@@ -43,7 +44,9 @@ class Place:
         return find_target(settings.model_copy(update={"state": self.stack.addresses.state}), self.environment)
 
     async def agents(self) -> Agents:
-        return Agents(await connect(self.target), self.target, "perdure")
+        return Agents(
+            await connect(self.target), self.target, "perdure", TokenLog(self.stack.addresses.state / "tokens.db")
+        )
 
     async def start_worker(self, **variables: str) -> Child:
         return await self.stack.start(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -16,7 +17,8 @@ MODEL = "test-model"
 
 @dataclass(frozen=True)
 class Reply:
-    """What one request is answered. `tool_calls` are pairs of a name and its arguments.
+    """What one request is answered. `tool_calls` are pairs of a name and its arguments. A `{marker}` in the text
+    stands for the first marker, `[a3f9c2]`, of the passages that the request has.
 
     `held` answers nothing until the server closes; `broken` cuts the connection in the middle of the stream;
     `late_error` is an error that comes after the stream has begun.
@@ -91,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         provider.requests.append(request)
         provider.keys.append(self.headers["authorization"])
-        reply = provider.replies.popleft() if provider.replies else Reply()
+        reply = _citing(provider.replies.popleft() if provider.replies else Reply(), request)
         self.close_connection = True  # a client that is dropped without being closed then leaves nothing open
         if reply.held:
             provider.closing.wait()
@@ -135,6 +137,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the library's name
         """Says nothing."""
+
+
+def _citing(reply: Reply, request: dict[str, Any]) -> Reply:
+    shown = " ".join(str(message["content"]) for message in request["messages"] if message["role"] == "tool")
+    marker = re.search(r"\[[0-9a-f]{6}\]", shown)
+    return replace(reply, text=reply.text.replace("{marker}", marker.group() if marker else ""))
 
 
 def _calls(reply: Reply) -> list[dict[str, Any]]:
