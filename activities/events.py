@@ -11,18 +11,25 @@ import queue
 import sqlite3
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+import structlog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 KEPT_SECONDS = 3_600
+CLEAN_SECONDS = 60
+BUSY_SECONDS = 5
+STOP_SECONDS = 5
 POLL_SECONDS = 0.03
 LONGEST_QUEUE = 10_000
 """Events. A watcher is not worth a run: what the disk does not take in time is dropped."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS token (
@@ -94,6 +101,7 @@ class _Writer(threading.Thread):
         super().__init__(name="perdure-tokens", daemon=True)
         self._file = file
         self._queue: queue.Queue[Token | None] = queue.Queue(LONGEST_QUEUE)
+        self._ending = threading.Event()
 
     def publish(self, token: Token) -> None:
         try:
@@ -102,37 +110,47 @@ class _Writer(threading.Thread):
             return
 
     def stop(self) -> None:
-        self._queue.put(None)
-        self.join()
+        """What is queued is still written, unless the disk does not take it."""
+        self._ending.set()
+        with suppress(queue.Full):  # then the thread is awake
+            self._queue.put_nowait(None)
+        self.join(STOP_SECONDS)
 
     def run(self) -> None:
         with closing(_connect(self._file)) as connection:
-            connection.execute("DELETE FROM token WHERE at < ?", (time.time() - KEPT_SECONDS,))
-            connection.commit()
-            while (tokens := self._gathered()) is not None:
-                _write(connection, tokens)
+            cleaned = 0.0
+            while not (self._ending.is_set() and self._queue.empty()):
+                tokens = self._gathered()
+                try:
+                    _write(connection, tokens)
+                    if time.monotonic() - cleaned > CLEAN_SECONDS:
+                        _clean(connection)
+                        cleaned = time.monotonic()
+                except sqlite3.Error as error:  # a full disk, a lock held for long
+                    log.warning("tokens_lost", tokens=len(tokens), error=str(error))
 
-    def _gathered(self) -> list[Token] | None:
-        """At least one token; `None` at the end."""
+    def _gathered(self) -> list[Token]:
+        """Waits for the first. `None` only wakes the thread."""
         tokens = [self._queue.get()]
         while not self._queue.empty():
             tokens.append(self._queue.get_nowait())
-        if tokens[0] is None:
-            return None
-        if tokens[-1] is None:
-            self._queue.put(None)
         return [token for token in tokens if token is not None]
+
+
+def _clean(connection: sqlite3.Connection) -> None:
+    with connection:
+        connection.execute("DELETE FROM token WHERE at < ?", (time.time() - KEPT_SECONDS,))
 
 
 def _write(connection: sqlite3.Connection, tokens: list[Token]) -> None:
     now = time.time()
     rows = [(token.run, token.step, token.attempt, token.text, now) for token in tokens]
-    connection.executemany("INSERT INTO token (run, step, attempt, text, at) VALUES (?, ?, ?, ?, ?)", rows)
-    connection.commit()
+    with connection:
+        connection.executemany("INSERT INTO token (run, step, attempt, text, at) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=5, check_same_thread=False)
+    connection = sqlite3.connect(file, timeout=BUSY_SECONDS, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
     connection.executescript(SCHEMA)

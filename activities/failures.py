@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MESSAGE_LIMIT = 2_000
+ARGUMENTS_LIMIT = 500
 TRACEBACK_LIMIT = 6
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -45,13 +46,18 @@ _REMEDIES = {
 
 
 class FailureDetail(BaseModel):
-    """What a failure says beside type and message. `origin` is the class first raised, as `module.Name`."""
+    """What a failure says beside type and message.
+
+    `origin` is the class first raised, as `module:Name`, and `arguments` what it was raised with, where that is short
+    and plain: with them a workflow can raise the same exception.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     fate: Fate
     origin: str
     status: int | None = None
+    arguments: list[Any] | None = None
 
 
 def translate(error: BaseException) -> ApplicationError:
@@ -62,7 +68,7 @@ def translate(error: BaseException) -> ApplicationError:
     wait = meaning.retry_after if isinstance(meaning, RetryableError) else None
     return ApplicationError(
         _message(meaning),
-        FailureDetail(fate=fate, origin=_qualified_name(origin), status=_status(origin)),
+        FailureDetail(fate=fate, origin=_qualified_name(origin), status=_status(origin), arguments=_arguments(origin)),
         type=type(meaning).__name__,
         non_retryable=fate != "retry",
         next_retry_delay=min(timedelta(seconds=wait), LONGEST_WAIT) if wait else None,
@@ -159,10 +165,18 @@ def _message(error: BaseException) -> str:
 
 
 def _qualified_name(error: BaseException) -> str:
-    return f"{type(error).__module__}.{type(error).__qualname__}"
+    return f"{type(error).__module__}:{type(error).__qualname__}"
 
 
-def _last_frames(traceback: TracebackType | None) -> TracebackType | None:
+def _arguments(error: BaseException) -> list[Any] | None:
+    """None where one of them is no plain value, is long, or holds a credential."""
+    plain = all(argument is None or isinstance(argument, (str, int, float, bool)) for argument in error.args)
+    if not plain or len(repr(error.args)) > ARGUMENTS_LIMIT or mask_credentials(repr(error.args)) != repr(error.args):
+        return None
+    return list(error.args)
+
+
+def last_frames(traceback: TracebackType | None) -> TracebackType | None:
     """The end of `traceback`: enough to find the line, short enough for the server's limit on a failure."""
     frames = []
     while traceback is not None:
@@ -185,4 +199,4 @@ class _Translating(ActivityInboundInterceptor):
         except (FailureError, asyncio.CancelledError):
             raise
         except (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 - none may pass as it is
-            raise translate(error).with_traceback(_last_frames(error.__traceback__)) from None
+            raise translate(error).with_traceback(last_frames(error.__traceback__)) from None

@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from agents.errors import ValueTooLarge
+from agents.errors import UnsupportedValue, ValueTooLarge
 
 if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload
@@ -19,8 +19,11 @@ MOST_BYTES = 2 * 1024 * 1024 - 16 * 1024
 
 
 def packed(value: Any, what: str, converter: PayloadConverter) -> RawValue:
-    """`value` as the payload that will be sent. Raises `ValueTooLarge`, naming `what`."""
-    payload: Payload = converter.to_payload(value)
+    """`value` as the payload that will be sent. Raises `ValueTooLarge` or `UnsupportedValue`, naming `what`."""
+    try:
+        payload: Payload = converter.to_payload(value)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the value can't be sent
+        raise UnsupportedValue(f"{what} can't be written as JSON: {str(error)[:300]}") from None
     if (size := len(payload.data)) > MOST_BYTES:
         raise ValueTooLarge(
             f"{what} has {size:,} bytes, and Temporal takes {MOST_BYTES:,} at most. "

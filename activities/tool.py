@@ -156,9 +156,21 @@ async def _run_body(tool: BaseTool, arguments: dict[str, Any], config: RunnableC
 
 def _config_argument(body: Callable[..., Any], config: RunnableConfig) -> dict[str, RunnableConfig]:
     """The config under the name of the parameter that is annotated with its type, as LangChain passes it."""
+    return dict.fromkeys(config_parameters(body), config)
+
+
+def config_parameters(body: Callable[..., Any]) -> list[str]:
     annotations = inspect.get_annotations(body)
-    wanted = (name for name, kind in annotations.items() if kind in (RunnableConfig, "RunnableConfig"))
-    return {name: config for name in wanted if name != "return"}
+    return [name for name, kind in annotations.items() if kind in _CONFIGS and name != "return"]
+
+
+_CONFIGS = (
+    RunnableConfig,
+    RunnableConfig | None,
+    "RunnableConfig",
+    "RunnableConfig | None",
+    "Optional[RunnableConfig]",
+)
 
 
 def _tool_runtime(

@@ -193,7 +193,7 @@ def _decode_tagged(tag: str, value: Any, types: Types) -> Any:  # noqa: PLR0911 
         case "enum":
             return _listed(value[0], types)[value[1]]
         case "model":
-            return _listed(value[0], types).model_validate(decode(value[1], types))
+            return _listed(value[0], types).model_validate(decode(value[1], types), by_alias=True, by_name=True)
         case "dataclass":
             return _listed(value[0], types)(**decode(value[1], types))
         case _:

@@ -18,6 +18,7 @@ PerdureError
     ├── ValueTooLarge             a value that Temporal does not take
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
+    ├── StepFailed                a step's exception, of a class that the workflow does not know
     └── GraphFailed               an exception out of the agent's own graph
 """
 
@@ -108,6 +109,10 @@ class UnreadableDocument(FatalError):
 
 
 class BlockingCall(FatalError):
+    pass
+
+
+class StepFailed(FatalError):
     pass
 
 

@@ -11,11 +11,14 @@ import logging
 import os
 import sys
 import time
+import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 from temporalio import activity, workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.worker import (
@@ -137,8 +140,17 @@ def _is_wanted(record: logging.LogRecord) -> bool:
 def _agent(arguments: Sequence[Any]) -> dict[str, str]:
     """The agent that the first argument is about: a step's request, or the JSON that started a run."""
     first = arguments[0] if arguments else None
+    if isinstance(first, RawValue):
+        first = _read(first)
     agent = first.get("agent") if isinstance(first, dict) else getattr(first, "agent", None)
     return {"agent": agent} if isinstance(agent, str) else {}
+
+
+def _read(raw: RawValue) -> Any:
+    """A workflow's argument. The workflow itself says what is wrong where it can't be read."""
+    with suppress(Exception):
+        return workflow.payload_converter().from_payload(raw.payload)
+    return None
 
 
 class LoggingInterceptor(Interceptor):
@@ -180,9 +192,14 @@ def _since(started: float) -> int:
 def _failure(error: Exception) -> dict[str, Any]:
     """What `step_failed` says. A traceback is added where nobody classified the error."""
     if not isinstance(error, ApplicationError):
-        return {"error": str(error), "type": type(error).__name__, "exc_info": error}
+        return {"error": str(error), "type": type(error).__name__, "exception": _traceback(error)}
     said = {"error": error.message, "type": error.type, "retryable": not error.non_retryable}
-    return said if error.non_retryable or error.next_retry_delay else {**said, "exc_info": error}
+    return said if error.non_retryable or error.next_retry_delay else {**said, "exception": _traceback(error)}
+
+
+def _traceback(error: Exception) -> str:
+    """As plain text: structlog's own default draws every frame's locals, for seconds, in a workflow's thread."""
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 class _LoggedWorkflow(WorkflowInboundInterceptor):
@@ -196,7 +213,7 @@ class _LoggedWorkflow(WorkflowInboundInterceptor):
             log.info("run_continued_as_new", events=workflow.info().get_current_history_length())
             raise
         except Exception as error:
-            log.warning("run_failed", type=type(error).__name__, error=str(error))
+            log.warning("run_failed", **{**_failure(error), "exception": _traceback(error)})
             raise
         log.info("run_finished", milliseconds=_age(info))
         return result

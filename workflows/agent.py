@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import BaseMessage
 from langgraph.types import Command, Interrupt
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from activities.sizes import packed
 from activities.transcript import TRANSCRIPT_QUERY, Messages
-from agents.errors import InvalidInput, PerdureError, UnsupportedValue
+from agents.citation import Citation
+from agents.errors import InvalidInput, UnsupportedValue
 from workflows.checkpoints import WorkflowSaver
 from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult, Question, Usage, explain
-from workflows.graph import GRAPHS, failure, run_graph, with_saver
+from workflows.failures import failing_the_run
+from workflows.graph import GRAPHS, run_graph, with_saver
+from workflows.input import NO_INPUT, read_input
 from workflows.run import Run
-from workflows.steps import shorten
+from workflows.steps import shorten, unpacked
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -31,29 +35,26 @@ EXAMPLE = '{"agent": "research", "input": "How do I set a timer in a workflow?"}
 class AgentWorkflow:
     """Start it with one argument, the JSON of an `AgentInput`.
 
-    The argument is checked here, not by its annotation: what can't be decoded fails a workflow task, which the
-    server retries for ever, where a bad input must fail the run.
+    It is taken raw and read here: what the SDK can't decode fails a workflow task, which the server retries for ever,
+    where a bad input must fail the run.
     """
 
     def __init__(self) -> None:
         self.current: Run | None = None
-        self._questions: dict[str, Interrupt] = {}
+        self._questions: dict[str, Question] = {}
         self._answers: dict[str, Any] = {}
 
     @workflow.run
-    async def run(self, request: Any = None) -> AgentResult:
-        try:
+    async def run(self, request: RawValue = NO_INPUT) -> AgentResult:
+        with failing_the_run():
             given = parse(request)
             graphs = GRAPHS.get()
             self.current = Run(graphs.registry[given.agent])
             graph = with_saver(graphs.compiled[given.agent], WorkflowSaver())
             workflow.set_current_details(f"**{given.agent}** is at work.")
             state = await self._run_to_end(graph, graph_input(graph, given.input), self._config(given))
-            result = self._result(given.agent, state)
-            packed(result, "The result of the run", workflow.payload_converter())
-        except PerdureError as error:
-            raise failure(error) from error
-        workflow.set_current_details(details(result))
+            result = _readable(self._result(given.agent, state))
+            workflow.set_current_details(details(result))
         return result
 
     @workflow.query(name=TRANSCRIPT_QUERY)
@@ -69,7 +70,7 @@ class AgentWorkflow:
     @workflow.query
     def questions(self) -> list[Question]:
         """The interrupts that wait for an answer."""
-        return [Question(id=key, value=_plain(asked.value, "question")) for key, asked in self._questions.items()]
+        return list(self._questions.values())
 
     @workflow.update
     def answer(self, identifier: str, value: Any) -> None:
@@ -97,7 +98,9 @@ class AgentWorkflow:
         """Lets lists of runs show who waits, by memo. The memo is a command, too: without one in this task, a worker
         that has lost the run would be handed the answer before it has replayed the question.
         """
-        self._questions = {interrupt.id: interrupt for interrupt in asked}
+        questions = [Question(id=interrupt.id, value=_plain(interrupt.value, "question")) for interrupt in asked]
+        packed(questions, "What the run asks", workflow.payload_converter())
+        self._questions = {question.id: question for question in questions}
         self._answers = {}
         workflow.upsert_memo({"questions": list(self._questions)})
 
@@ -109,13 +112,12 @@ class AgentWorkflow:
         }
 
     def _result(self, agent: str, state: Any) -> AgentResult:
-        citations = state.get("citations", []) if isinstance(state, dict) else []
-        return AgentResult(agent=agent, output=output_of(state), citations=citations, usage=self.usage())
+        return AgentResult(agent=agent, output=output_of(state), citations=_citations(state), usage=self.usage())
 
 
-def parse(request: Any) -> AgentInput:
+def parse(raw: RawValue) -> AgentInput:
     try:
-        given = AgentInput.model_validate(request)
+        given = AgentInput.model_validate(read_input(raw))
     except ValidationError as error:
         raise InvalidInput(f"The input of a run is off: {explain(error)}. Expected, for example: {EXAMPLE}") from None
     if isinstance(given.input, str) and not given.input.strip():
@@ -139,15 +141,28 @@ def output_of(state: Any) -> Any:
         if state.get("structured_response") is not None:
             return _plain(state["structured_response"], "structured_response")
         messages = state.get("messages")
-        if messages and isinstance(messages[-1], BaseMessage):
+        if isinstance(messages, list) and messages and isinstance(messages[-1], BaseMessage):
             return messages[-1].text
     return _plain(state, "output")
 
 
+def _citations(state: Any) -> list[Citation]:
+    """Those of a state whose `citations` are ours; an author may mean something else by the word."""
+    found = state.get("citations") if isinstance(state, dict) else None
+    return [each for each in found if isinstance(each, Citation)] if isinstance(found, list) else []
+
+
+def _readable(result: AgentResult) -> AgentResult:
+    """What no client could read, or Temporal would not take, fails here."""
+    what = "The result of the run"
+    unpacked(packed(result, what, workflow.payload_converter()), what, AgentResult)
+    return result
+
+
 def _plain(value: Any, path: str) -> Any:
     try:
-        return to_jsonable_python(value)
-    except PydanticSerializationError as error:
+        return to_jsonable_python(value, bytes_mode="base64")
+    except (ValueError, RecursionError) as error:  # pydantic's own errors are ValueErrors
         raise UnsupportedValue(f"{path} can't be written as JSON: {error}. Keep data alone in the state.") from None
 
 

@@ -22,6 +22,8 @@ from langgraph.checkpoint.base import (
     writes_sort_key,
 )
 
+from agents.errors import UnsupportedValue
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
@@ -73,7 +75,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         place = _place(config)
         for channel, version in new_versions.items():
             if channel in checkpoint["channel_values"]:
-                self._values[place, channel, int(version)] = _copied(checkpoint["channel_values"][channel])
+                self._values[place, channel, int(version)] = _kept(channel, checkpoint["channel_values"][channel])
         kept = self._checkpoints.setdefault(place, {})
         kept[checkpoint["id"]] = _Kept(
             _copied(_with_values(checkpoint, {})),
@@ -95,7 +97,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         for position, (channel, value) in enumerate(writes):
             index = WRITES_IDX_MAP.get(channel, position)
             if index < 0 or (task_id, index) not in kept:
-                kept[task_id, index] = _Write(task_path, task_id, index, channel, _copied(value))
+                kept[task_id, index] = _Write(task_path, task_id, index, channel, _kept(channel, value))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         place = _place(config)
@@ -205,6 +207,16 @@ def _with_values(checkpoint: Checkpoint, values: dict[str, Any]) -> Checkpoint:
 
 def _order(write: _Write) -> tuple[str, str, int]:
     return writes_sort_key(write.path, write.task, write.position)
+
+
+def _kept(channel: str, value: Value) -> Value:
+    """A copy to keep. Raises `UnsupportedValue` for what holds a lock or a connection, or has no end."""
+    try:
+        return _copied(value)
+    except Exception as error:  # noqa: BLE001 -- copying calls the value's own code
+        raise UnsupportedValue(
+            f"{channel!r} of the state can't be copied: {type(error).__name__}: {error}. Keep data alone in the state."
+        ) from None
 
 
 def _copied(value: Value) -> Value:

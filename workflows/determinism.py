@@ -15,21 +15,28 @@ import sys
 import time
 import types
 import uuid
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import langchain_core.utils.uuid as langchain_uuid
 import langgraph.checkpoint.base.id as langgraph_id
 from temporalio import workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
     from contextvars import Context
+
+Value = TypeVar("Value")
 
 UUID_EPOCH = 0x01B21DD213814000
 """Intervals of 100 ns between 1582-10-15, where UUID version 6 begins to count, and 1970-01-01 (RFC 9562)."""
 
 _RUN = "__perdure_run__"
+
+_UNRECORDED: ContextVar[bool] = ContextVar("perdure_unrecorded", default=False)
+_UNRECORDED_TASKS = ("query: ", "update: ")
+"""How Temporal's SDK begins the names of the tasks that answer queries and updates."""
 
 _uuid4 = uuid.uuid4
 _uuid6 = langgraph_id.uuid6
@@ -39,16 +46,21 @@ _uuid7 = langchain_uuid.uuid7
 class _Run:
     """What one workflow run draws its ids from. It lives on the run's event loop."""
 
-    __slots__ = ("counter", "hashed", "last_tick", "random", "salt")
+    __slots__ = ("counter", "hashed", "last_tick", "random", "salt", "unrecorded")
 
     def __init__(self) -> None:
         self.random = workflow.new_random("perdure.determinism")
         self.salt = uuid.UUID(workflow.info().run_id).int & 0xFFFF_FFFF_FFFF
         self.hashed = 0
+        self.unrecorded = 0
         self.counter = 0
         self.last_tick = 0
 
     def next_hash(self) -> int:
+        """A replay sees no query and no refused update: what they make must not shift the others' numbers."""
+        if _UNRECORDED.get():
+            self.unrecorded += 1
+            return self.salt - self.unrecorded
         self.hashed += 1
         return self.salt + self.hashed
 
@@ -117,12 +129,6 @@ class WorkflowDatetime(datetime):
         return datetime.fromtimestamp(workflow.time(), tz or UTC)
 
 
-def _no_sleep(seconds: float) -> None:
-    if _current() is None:
-        return time.sleep(seconds)
-    raise RuntimeError("time.sleep() in a workflow blocks its worker. Use `await asyncio.sleep(...)`.")
-
-
 # Modules: a library that holds the whole module sees one whose telling names are replaced
 
 
@@ -162,7 +168,6 @@ STAND_INS: dict[int, Any] = {
         time_ns=time_ns,
         monotonic=monotonic,
         perf_counter=monotonic,
-        sleep=_no_sleep,
     ),
 }
 """What replaces an object, by the object's identity."""
@@ -183,8 +188,8 @@ SITES: tuple[str, ...] = (
     "langchain_core.utils.utils.uuid4",
     "langchain_core.utils.uuid.uuid7",
     "langgraph._internal._queue.monotonic",
-    "langgraph.checkpoint.base.uuid6",
     "langgraph.checkpoint.base.id.uuid6",
+    "langgraph.checkpoint.base.uuid6",
     "langgraph.checkpoint.memory.random",
     "langgraph.graph.message.uuid",
     "langgraph.pregel._checkpoint.datetime",
@@ -225,8 +230,22 @@ UNPATCHED: frozenset[str] = frozenset(
 """Names that hold the same objects and are left alone, each for the reason beside it."""
 
 
+def as_completed(awaitables: Iterable[Awaitable[Any]], *, timeout: float | None = None) -> Iterator[Awaitable[Any]]:
+    """`asyncio.as_completed` starts its coroutines in the order of their addresses."""
+    if _current() is None:
+        return _as_completed(awaitables, timeout=timeout)
+    return workflow.as_completed(list(awaitables), timeout=timeout)
+
+
+_as_completed = asyncio.as_completed
+
+
 def install() -> None:
-    """Replace every site, once per process. Raises `RuntimeError` where a library has moved one."""
+    """Replace every site, once per process. Raises `RuntimeError` where a library has moved one.
+
+    `asyncio.as_completed` is replaced where it stands: LangChain and graphs alike call it there.
+    """
+    asyncio.as_completed = as_completed  # type: ignore[assignment] # narrower, as callers use it
     for site in SITES:
         module_name, _, name = site.rpartition(".")
         module = importlib.import_module(module_name)
@@ -287,6 +306,33 @@ class _HashedFuture(asyncio.Future[Any]):
     __eq__ = object.__eq__
 
 
+def _settle(future: asyncio.Future[Any], function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    try:
+        future.set_result(function(*args))
+    except asyncio.CancelledError:
+        raise
+    except StopIteration as error:
+        future.set_exception(_tamed(error))  # a future can't carry it
+    except Exception as error:  # noqa: BLE001 -- an executor hands on whatever its function raised
+        future.set_exception(error)
+    except BaseException as error:  # noqa: BLE001 -- it would end the worker
+        future.set_exception(_tamed(error))
+
+
+async def _contained(coroutine: Coroutine[Any, Any, Value]) -> Value:
+    """`sys.exit()` in a node would end the worker's event loop, and every run on it."""
+    try:
+        return await coroutine
+    except (Exception, asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise _tamed(error) from error
+
+
+def _tamed(error: BaseException) -> RuntimeError:
+    return RuntimeError(f"Graph code raised {type(error).__name__}, which is not for graphs to raise: {error}")
+
+
 def enter() -> None:
     """Ready the running workflow's event loop. Call it where a run, a signal or an update begins."""
     # The loop is Temporal's workflow instance, whose type is private: what is set here has no public name.
@@ -298,7 +344,11 @@ def enter() -> None:
     def create_task(
         coroutine: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
-        task = _HashedTask(coroutine, loop=loop, context=context, number=run.next_hash())
+        if name is not None and name.startswith(_UNRECORDED_TASKS):
+            context = context or copy_context()
+            context.run(_UNRECORDED.set, True)  # noqa: FBT003 -- the variable's value
+        number = context.run(run.next_hash) if context else run.next_hash()
+        task = _HashedTask(_contained(coroutine), loop=loop, context=context, number=number)
         loop._register_task(task, name=name)  # noqa: SLF001 -- as the loop's own create_task does
         return task
 
@@ -308,13 +358,7 @@ def enter() -> None:
     def run_in_executor(_executor: object, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Synchronous nodes, edges and tools run at once: a workflow has no threads."""
         future = create_future()
-        try:
-            future.set_result(function(*args))
-        except (StopIteration, SystemExit, KeyboardInterrupt) as error:
-            # a future can't carry these
-            future.set_exception(RuntimeError(f"{type(error).__name__} was raised by synchronous graph code."))
-        except Exception as error:  # noqa: BLE001 -- an executor hands on whatever its function raised
-            future.set_exception(error)
+        _settle(future, function, args)
         return future
 
     def call_soon_threadsafe(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Never
 
@@ -24,7 +25,7 @@ from langgraph.types import interrupt
 
 from activities.model import CALL_MODEL, ModelRequest, ModelResponse, tokens
 from activities.retrieval import RETRIEVE, RetrievalRequest, RetrievalResponse
-from activities.tool import MovedMessages, RuntimeData, ToolRequest, ToolResponse, types_of
+from activities.tool import MovedMessages, RuntimeData, ToolRequest, ToolResponse, config_parameters, types_of
 from activities.wire import decode, encode
 from workflows.run import Run, current_run
 from workflows.steps import execute_step, shorten
@@ -144,17 +145,30 @@ class DurableRetriever(BaseRetriever):
         return response.documents
 
 
+_CALL_ID: ContextVar[str | None] = ContextVar("perdure_call_id", default=None)
+
+
 class DurableTool(StructuredTool):
     """The same name, schema and policies as the tool it stands for; its body is an activity."""
+
+    async def arun(self, *args: Any, tool_call_id: str | None = None, **options: Any) -> Any:
+        """The body is not told which call of the model it answers, and the step must know."""
+        token = _CALL_ID.set(tool_call_id)
+        try:
+            return await super().arun(*args, tool_call_id=tool_call_id, **options)
+        finally:
+            _CALL_ID.reset(token)
 
 
 def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
     types = types_of(agent)
+    body = getattr(tool, "coroutine", None) or getattr(tool, "func", None)
+    left_out = {"config", "run_manager", *(config_parameters(body) if body else ())}
 
     async def call(**arguments: Any) -> Any:
-        return await _call_tool(tool.name, arguments, types)
+        sent = {name: value for name, value in arguments.items() if name not in left_out}
+        return await _call_tool(tool.name, sent, types)
 
-    body = getattr(tool, "coroutine", None) or getattr(tool, "func", None)
     if body is not None:
         # LangGraph reads the signature to see what to inject
         functools.update_wrapper(call, body)
@@ -196,7 +210,6 @@ async def _call_tool(name: str, arguments: dict[str, Any], types: Any) -> Any:
 
 
 def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: RunnableConfig) -> ToolRequest:
-    arguments = {key: value for key, value in arguments.items() if key not in {"config", "run_manager"}}
     runtimes = {key: value for key, value in arguments.items() if isinstance(value, ToolRuntime)}
     values = arguments | {key: runtime.state for key, runtime in runtimes.items()}
     moved = list(_take_messages(values, run))
@@ -204,7 +217,7 @@ def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: Runnab
     return ToolRequest(
         agent=run.agent.name,
         tool=name,
-        call_id=next((runtime.tool_call_id for runtime in runtimes.values()), None),
+        call_id=_CALL_ID.get(),
         arguments={key: value for key, value in encoded.items() if key not in runtimes},
         messages=moved,
         runtime={key: _runtime_data(runtime, encoded[key]) for key, runtime in runtimes.items()},

@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Any
 import langsmith
 from langgraph.graph.state import StateGraph
 from langgraph.pregel import Pregel
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
-from temporalio.workflow import ContinueAsNewError, NondeterminismError
 
-from agents.errors import GraphFailed, PerdureError
 from workflows.durable import DurableResources
-from workflows.steps import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,9 +20,6 @@ if TYPE_CHECKING:
 
     from agents.agent import Agent
     from agents.registry import Registry
-
-MAX_MESSAGE = 2_000
-"""Characters of a failure's message; the server cuts failures of more than a few kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,20 @@ def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any
         raise TypeError(
             f"Agent {agent.name!r}: build() returned a {type(compiled).__name__} where a LangGraph graph is expected."
         )
+    if unfit := [name for name, what in _PER_PROCESS.items() if getattr(compiled, name)]:
+        raise ValueError(
+            f"Agent {agent.name!r}: its graph is compiled with {' and '.join(unfit)}. {_PER_PROCESS[unfit[0]]}"
+        )
     return compiled
+
+
+_PER_PROCESS = {
+    "cache": "A cache would outlive a replay, which must find what the first run found. Leave it out.",
+    "store": "A store would be shared by all runs and outlive a replay. Leave it out, and keep data by a tool.",
+    "interrupt_before_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
+    "interrupt_after_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
+}
+"""Arguments of `compile` that a run can't honour, and why."""
 
 
 def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int]) -> Pregel[Any, Any, Any, Any]:
@@ -60,53 +66,6 @@ def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int
 
 
 async def run_graph(graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig) -> Any:
-    """The graph's final state.
-
-    An exception of graph code becomes a failure of the workflow: left alone, it would fail the workflow task, which
-    the server retries for ever.
-    """
-    try:
-        # Tracing hops threads, which a workflow does not have. It is on in the activities.
-        with langsmith.tracing_context(enabled=False):
-            return await graph.ainvoke(given, config, durability="exit")
-    except (NondeterminismError, ContinueAsNewError):
-        raise
-    except Exception as error:
-        if is_cancelled_exception(error):
-            raise
-        raise failure(error) from error
-
-
-def failure(error: Exception) -> ApplicationError:
-    """A failure that names the error by its class, and says where in the graph it came from."""
-    if isinstance(error, ApplicationError):
-        return error
-    known = isinstance(error, PerdureError)
-    return ApplicationError(
-        _bounded(_said(error) + _place(error)),
-        type=type(error).__name__ if known else GraphFailed.__name__,
-        non_retryable=True,
-    )
-
-
-def _said(error: Exception) -> str:
-    match error:
-        case PerdureError():
-            return str(error)
-        case ActivityError(cause=ApplicationError() as cause):
-            return f"{cause.type}: {cause.message} (step {error.activity_type})"
-        case ActivityError():
-            return f"Step {error.activity_type} failed: {error.cause or error}"
-        case _:
-            return f"{type(error).__name__}: {error}"
-
-
-def _place(error: Exception) -> str:
-    """LangGraph notes the node on the exceptions that it lets through."""
-    notes = getattr(error, "__notes__", [])
-    return f" ({shorten(notes[0])})" if notes else ""
-
-
-def _bounded(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"
+    """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
+    with langsmith.tracing_context(enabled=False):
+        return await graph.ainvoke(given, config, durability="exit")

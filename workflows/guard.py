@@ -7,7 +7,8 @@ node and a run that can't be replayed.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from langchain_core.runnables.config import var_child_runnable_config
 from temporalio import workflow
@@ -39,11 +40,27 @@ _installed = False
 
 
 def install() -> None:
-    """Put the hook in place, once per process: Python has no way to take one out."""
+    """Put the hook in place, once per process: Python has no way to take one out.
+
+    `time.sleep` raises no audit event before Python 3.13, and is replaced.
+    """
     global _installed  # noqa: PLW0603 -- see above
     if not _installed:
         sys.addaudithook(_audit)
+        time.sleep = _no_sleep
         _installed = True
+
+
+_sleep = time.sleep
+
+
+def _no_sleep(seconds: float | SupportsIndex, /) -> None:
+    if not workflow.in_workflow():
+        return _sleep(seconds)
+    raise BlockingCall(
+        f"{_node()} did time.sleep({seconds!r}) inside a workflow, where it blocks the worker. "
+        "Use `await asyncio.sleep(...)`, which is a durable timer."
+    )
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
@@ -53,7 +70,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     raise BlockingCall(
         f"{_node()} did {_what(event, arguments)} inside a workflow, which can't be replayed. "
-        "Move it to a tool, or give the node metadata={'execute_in': 'activity'}."
+        "Move it to a tool, whose body runs in an activity."
     )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.common import RawValue
 
 from activities.collection import CollectionIdentity
 from activities.ingestion import (
@@ -26,6 +25,8 @@ from activities.ingestion import (
     RemoveRequest,
     RemoveResponse,
 )
+from agents.agent import StepOptions
+from agents.errors import InvalidInput
 from workflows.contracts import (
     INGEST_WORKFLOW,
     IngestInput,
@@ -34,16 +35,17 @@ from workflows.contracts import (
     QuarantinedDocument,
     explain,
 )
+from workflows.failures import failing_the_run
+from workflows.input import NO_INPUT, read_input
+from workflows.steps import execute_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Response = TypeVar("Response")
-
 BATCH = 10
 AT_ONCE = 4
 EXAMPLE = '{"collection": "docs", "source": {"kind": "installed"}}'
-RETRIES = RetryPolicy(maximum_attempts=6, maximum_interval=timedelta(seconds=30))
+OPTIONS = StepOptions(timeout=timedelta(minutes=10), heartbeat=timedelta(minutes=1), attempts=6)
 
 
 @workflow.defn(name=INGEST_WORKFLOW)
@@ -52,26 +54,34 @@ class IngestWorkflow:
         self._listed = 0
         self._outcomes: list[Outcome] = []
 
-    # `Any`: what a client sent is checked here, where a mistake fails the run instead of its first task.
     @workflow.run
-    async def run(self, request: Any = None) -> IngestResult:
-        ingestion = _checked(request)
-        identity = await self._step(
+    async def run(self, request: RawValue = NO_INPUT) -> IngestResult:
+        with failing_the_run():
+            return await self._run(_checked(request))
+
+    async def _run(self, ingestion: IngestInput) -> IngestResult:
+        identity = await execute_step(
             PREPARE_COLLECTION,
             PrepareRequest(collection=ingestion.collection),
             CollectionIdentity,
-            f"collection {ingestion.collection}",
+            options=OPTIONS,
+            summary=f"collection {ingestion.collection}",
         )
-        listed = await self._step(
-            LIST_DOCUMENTS, ListRequest(source=ingestion.source), DocumentList, _described(ingestion)
+        listed = await execute_step(
+            LIST_DOCUMENTS,
+            ListRequest(source=ingestion.source),
+            DocumentList,
+            options=OPTIONS,
+            summary=_described(ingestion),
         )
         self._listed = len(listed.documents)
         await self._ingest(ingestion, listed.documents)
-        removed = await self._step(
+        removed = await execute_step(
             REMOVE_MISSING,
             RemoveRequest(collection=ingestion.collection, source=ingestion.source),
             RemoveResponse,
-            "documents that are gone",
+            options=OPTIONS,
+            summary="documents that are gone",
         )
         return self._result(identity, removed)
 
@@ -91,24 +101,14 @@ class IngestWorkflow:
         async def ingest(batch: list[str]) -> None:
             async with slots:
                 request = IngestRequest(collection=ingestion.collection, source=ingestion.source, documents=batch)
-                response = await self._step(INGEST_DOCUMENTS, request, IngestResponse, _named(batch))
+                response = await execute_step(
+                    INGEST_DOCUMENTS, request, IngestResponse, options=OPTIONS, summary=_named(batch)
+                )
             self._outcomes += response.outcomes
 
         async with asyncio.TaskGroup() as batches:
             for start in range(0, len(documents), BATCH):
                 batches.create_task(ingest(list(documents[start : start + BATCH])))
-
-    async def _step(self, name: str, request: Any, response: type[Response], summary: str) -> Response:
-        given: Response = await workflow.execute_activity(
-            name,
-            request,
-            result_type=response,
-            summary=summary,
-            start_to_close_timeout=timedelta(minutes=10),
-            heartbeat_timeout=timedelta(minutes=1),
-            retry_policy=RETRIES,
-        )
-        return given
 
     def _with(self, status: str) -> list[Outcome]:
         return [outcome for outcome in self._outcomes if outcome.status == status]
@@ -129,20 +129,18 @@ class IngestWorkflow:
         )
 
 
-def _checked(request: Any) -> IngestInput:
+def _checked(raw: RawValue) -> IngestInput:
     try:
-        return IngestInput.model_validate(request)
+        return IngestInput.model_validate(read_input(raw))
     except ValidationError as error:
-        raise ApplicationError(
-            f"The input of {INGEST_WORKFLOW} can't be used: {explain(error)}. Send JSON like {EXAMPLE}.",
-            type="InvalidInput",
-            non_retryable=True,
+        raise InvalidInput(
+            f"The input of {INGEST_WORKFLOW} can't be used: {explain(error)}. Send JSON like {EXAMPLE}."
         ) from None
 
 
 def _described(ingestion: IngestInput) -> str:
     source = ingestion.source
-    return f"folder {source.path}"[:200] if source.kind == "folder" else "documentation of installed packages"
+    return f"folder {source.path}" if source.kind == "folder" else "documentation of installed packages"
 
 
 def _named(batch: Sequence[str]) -> str:

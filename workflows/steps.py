@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import builtins
+import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_core.tools import ToolException
-from pydantic import BaseModel
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 import agents.errors
 from activities.sizes import packed
+from agents.errors import StepFailed, UnsupportedValue
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from agents.agent import StepOptions
 
-Response = TypeVar("Response", bound=BaseModel)
+Response = TypeVar("Response")
 
 MOST_SHOWN = 100
 """Characters of a summary: what Temporal's web UI shows, and in any script below the server's limit of 400 bytes."""
@@ -28,20 +30,29 @@ async def execute_step(
 ) -> Response:
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     try:
-        given: Response = await workflow.execute_activity(
+        given = await workflow.execute_activity(
             activity,
             sent,
-            result_type=response,
+            result_type=RawValue,
             start_to_close_timeout=options.timeout,
             heartbeat_timeout=options.heartbeat,
-            retry_policy=RetryPolicy(maximum_attempts=options.attempts),
+            retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
             summary=shorten(summary),
         )
     except ActivityError as error:
         if (raised := rebuilt(error)) is not None:
             raise raised from error
         raise
-    return given
+    return unpacked(given, f"The result of {activity}", response)
+
+
+def unpacked(raw: RawValue, what: str, type_: type[Response]) -> Response:
+    """Decoded here: what the SDK can't decode fails the workflow task. Raises `UnsupportedValue`."""
+    try:
+        value: Response = workflow.payload_converter().from_payload(raw.payload, type_)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the value can't be read
+        raise UnsupportedValue(f"{what} can't be read: {shorten(str(error), 300)}") from None
+    return value
 
 
 def shorten(text: str, limit: int = MOST_SHOWN) -> str:
@@ -52,24 +63,41 @@ def shorten(text: str, limit: int = MOST_SHOWN) -> str:
 def rebuilt(error: ActivityError) -> Exception | None:
     """The exception that the activity raised, so that LangGraph's retry and error policies match it by type.
 
-    Only Perdure's errors, LangChain's `ToolException` and Python's own exceptions are made again; for anything
-    else, a cancellation among it, there is none.
+    Its class is one of Perdure's, or one that this process has loaded already; nothing is imported for it. For a
+    cancellation or a time-out there is none.
     """
     cause = error.cause
     if not isinstance(cause, ApplicationError) or not cause.type:
         return None
-    type_: Any = _REBUILT.get(cause.type) or getattr(builtins, cause.type, None)
-    if not (isinstance(type_, type) and issubclass(type_, Exception)):
-        return None
-    try:
-        made: Exception = type_(cause.message)
-    except TypeError:  # some, as UnicodeDecodeError, take more than a message
-        return None
+    if cause.type in _OWN:
+        return _OWN[cause.type](cause.message)
+    origin, arguments = _origin(cause)
+    class_ = _loaded(origin)
+    if class_ is None:
+        return StepFailed(f"{cause.type}: {cause.message} (step {error.activity_type})")
+    made: Exception = class_.__new__(class_)
+    made.args = tuple(arguments) if arguments is not None else (cause.message,)
     return made
 
 
-_REBUILT: dict[str, type[Exception]] = {
+_OWN: dict[str, type[Exception]] = {
     name: value
     for name, value in vars(agents.errors).items()
     if isinstance(value, type) and issubclass(value, agents.errors.PerdureError)
-} | {"ToolException": ToolException}
+}
+
+
+def _origin(cause: ApplicationError) -> tuple[str, list[Any] | None]:
+    """Class and arguments as `activities.failures.FailureDetail` tells them."""
+    detail = cause.details[0] if cause.details else None
+    if not isinstance(detail, dict):
+        return "", None
+    return str(detail.get("origin", "")), detail.get("arguments")
+
+
+def _loaded(origin: str) -> type[Exception] | None:
+    module, _, name = origin.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found if isinstance(found, type) and issubclass(found, Exception) else None

@@ -11,13 +11,14 @@ from langchain.agents.middleware import ModelCallLimitMiddleware, TodoListMiddle
 from langchain.tools import ToolRuntime
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.tools import ToolException, tool
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import InjectedToolCallId, ToolException, tool
 from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState
 from langgraph.types import Command, Send, interrupt
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from agents import Agent, Resources
 from agents.testing import call
@@ -83,6 +84,28 @@ def announce(text: str) -> str:
     """Write to the stream."""
     get_stream_writer()({"announced": text})
     return text
+
+
+@tool
+def where(place: str, cfg: RunnableConfig) -> str:
+    """Say in which thread."""
+    return f"{place}: {sorted(key for key in cfg['configurable'] if key == 'thread')}"
+
+
+class Parcel(BaseModel):
+    weight: int = Field(alias="Weight")
+
+
+@tool
+def weigh(parcel: Parcel) -> int:
+    """Weigh a parcel."""
+    return parcel.weight
+
+
+@tool
+def receipt(amount: int, tool_call_id: Annotated[str, InjectedToolCallId]) -> str:
+    """Write a receipt."""
+    return f"{amount} for {tool_call_id}"
 
 
 class Point(BaseModel):
@@ -264,6 +287,24 @@ CASES = [
         "limited",
         ["call_model", "add", "call_model", "add"],
         [call("add", "one", a=1, b=1), call("add", "two", a=2, b=2), AIMessage("never reached")],
+    ),
+    Case(
+        agent_with(where),
+        "config",
+        ["call_model", "where", "call_model"],
+        [call("where", place="here"), AIMessage("there")],
+    ),
+    Case(
+        agent_with(weigh),
+        "alias",
+        ["call_model", "weigh", "call_model"],
+        [call("weigh", parcel={"Weight": 3}), AIMessage("three")],
+    ),
+    Case(
+        agent_with(receipt),
+        "call id",
+        ["call_model", "receipt", "call_model"],
+        [call("receipt", amount=3), AIMessage("written")],
     ),
     Case(Agent("branching", branching), {"numbers": [], "path": []}, []),
     Case(Agent("fan-out", fan_out), {"numbers": [], "path": []}, []),

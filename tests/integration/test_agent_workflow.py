@@ -141,7 +141,7 @@ async def test_an_error_of_a_class_that_the_workflow_does_not_know_keeps_its_nam
 
     error = await failure_of(bench(agent, ScriptedModel(script=[call("order")])), "order")
 
-    assert error.type == "GraphFailed"
+    assert error.type == "StepFailed"
     assert error.message.startswith("StockGone: nothing left of A-17 (step order)")
 
 
@@ -254,7 +254,7 @@ async def test_questions_wait_for_their_answers_and_the_run_goes_on(bench) -> No
         handle = await made.start({"numbers": [], "path": []})
         answered = []
         for reply in ("Ada", "London"):
-            [question] = await _questions(handle)
+            [question] = await questions_of(handle)
             answered.append(question["value"])
             await handle.execute_update("answer", args=[question["id"], reply])
         result = await handle.result()
@@ -270,7 +270,7 @@ async def test_a_tool_that_asks_a_person_runs_again_with_the_answer(bench) -> No
 
     async with made.worker():
         handle = await made.start("refund it")
-        [question] = await _questions(handle)
+        [question] = await questions_of(handle)
         await handle.execute_update("answer", args=[question["id"], "yes"])
         await handle.result()
 
@@ -284,7 +284,7 @@ async def test_an_answer_to_no_question_is_refused(bench) -> None:
 
     async with made.worker():
         handle = await made.start({"numbers": [], "path": []})
-        await _questions(handle)
+        await questions_of(handle)
         with pytest.raises(Exception, match="Workflow update failed") as caught:
             await handle.execute_update("answer", args=["another", "x"])
         await handle.terminate()
@@ -305,7 +305,7 @@ async def test_a_new_worker_asks_the_workflow_for_the_conversation(bench) -> Non
 
     async with made.worker():
         handle = await made.start("refund it")
-        [question] = await _questions(handle)
+        [question] = await questions_of(handle)
     async with made.worker():
         await handle.execute_update("answer", args=[question["id"], "yes"])
         result = await handle.result()
@@ -353,7 +353,7 @@ async def test_cancelling_a_run_cancels_it(bench) -> None:
 
     async with made.worker():
         handle = await made.start({"numbers": [], "path": []})
-        await _questions(handle)
+        await questions_of(handle)
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
@@ -367,7 +367,7 @@ def test_multiply_is_async_and_add_is_not() -> None:
     assert add.coroutine is None
 
 
-async def _questions(handle: Any) -> list[dict[str, Any]]:
+async def questions_of(handle: Any) -> list[dict[str, Any]]:
     """Waits until the run asks something; the run's own time-out bounds it."""
     while True:
         if questions := await handle.query("questions"):

@@ -1,8 +1,13 @@
 """Tokens reach any number of watchers, and never hold a run up."""
 
 import asyncio
-from contextlib import aclosing
+import sqlite3
+import time
+from contextlib import aclosing, closing
 
+from structlog.testing import capture_logs
+
+from activities import events
 from activities.events import LONGEST_QUEUE, Token, TokenLog, _Writer
 
 
@@ -49,3 +54,21 @@ def test_a_full_queue_drops_tokens_and_does_not_wait(tmp_path) -> None:
         writer.publish(Token("run", "1", 1, str(number)))
 
     assert writer._queue.full()
+
+
+def test_a_log_that_another_process_holds_loses_tokens_and_takes_the_next_ones(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(events, "BUSY_SECONDS", 0.05)
+    file = tmp_path / "tokens.db"
+    with capture_logs() as logs, TokenLog(file).writing() as sink:
+        with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            sink.publish(Token("run", "1", 1, "lost"))
+            while not logs:
+                time.sleep(0.01)
+
+        sink.publish(Token("run", "1", 1, "kept"))
+
+    with closing(sqlite3.connect(file)) as reader:
+        assert [text for (text,) in reader.execute("SELECT text FROM token")] == ["kept"]
+    assert logs[0]["event"] == "tokens_lost"
+    assert logs[0]["tokens"] == 1

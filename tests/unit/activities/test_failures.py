@@ -63,7 +63,7 @@ def test_the_fate_and_the_first_class_travel_as_details():
     failure = translate(answered(503))
 
     [detail] = failure.details
-    assert (detail.fate, detail.origin, detail.status) == ("retry", "httpx.HTTPStatusError", 503)
+    assert (detail.fate, detail.origin, detail.status) == ("retry", "httpx:HTTPStatusError", 503)
 
 
 @pytest.mark.parametrize(

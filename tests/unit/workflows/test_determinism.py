@@ -11,11 +11,18 @@ import langchain_core.language_models.chat_models
 import langchain_core.retrievers
 import langgraph.func
 import langgraph.prebuilt
+import langgraph.store.memory
 import pytest
 
 from workflows import determinism
 
-LOADED = (langchain.agents.middleware, langchain_core.retrievers, langgraph.func, langgraph.prebuilt)
+LOADED = (
+    langchain.agents.middleware,
+    langchain_core.retrievers,
+    langgraph.func,
+    langgraph.prebuilt,
+    langgraph.store.memory,
+)
 
 determinism.install()
 
