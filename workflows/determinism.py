@@ -201,6 +201,7 @@ SITES: tuple[str, ...] = (
     "langgraph.pregel._retry.random",
     "langgraph.pregel._retry.time",
     "langgraph.pregel._runner.time",
+    "langgraph.store.memory.datetime",
     "langgraph.stream._convert.time",
     "langgraph.stream._mux.time",
 )
