@@ -46,11 +46,18 @@ class Resources(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """Limits of one kind of step. Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up."""
+    """How one kind of step is carried out.
+
+    Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up. `task_queue` names the workers
+    that take the step, by default those of the run; of the steps that wait there, those with the lowest `priority`,
+    from 1 to 5, go first.
+    """
 
     timeout: timedelta = timedelta(minutes=5)
     heartbeat: timedelta = timedelta(seconds=10)
     attempts: int = 5
+    task_queue: str | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,23 @@
-"""Durable stand-ins: LangChain's model, tool and retriever, whose call is an activity. Runs in workflows.
+"""What an agent's `build` is handed in a workflow: stand-ins whose call is an activity.
 
 They keep no state and find their run through the workflow, so a graph is built once per process.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-import json
-from contextvars import ContextVar
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.retrievers import BaseRetriever
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from langgraph.config import get_config
-from langgraph.prebuilt import ToolRuntime
-from langgraph.runtime import get_runtime
-from langgraph.types import interrupt
-
-from activities.model import CALL_MODEL, ModelRequest, ModelResponse, tokens
-from activities.retrieval import RETRIEVE, RetrievalRequest, RetrievalResponse
-from activities.tool import MovedMessages, RuntimeData, ToolRequest, ToolResponse, config_parameters, types_of
-from activities.wire import decode, encode
-from workflows.run import Run, current_run
-from workflows.steps import execute_step, shorten
+from workflows.model import DurableModel
+from workflows.retrieval import DurableRetriever
+from workflows.tool import durable_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, AsyncCallbackManagerForRetrieverRun
-    from langchain_core.documents import Document
-    from langchain_core.runnables import Runnable, RunnableConfig
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.tools import BaseTool
 
     from agents.agent import Agent
 
@@ -56,221 +38,3 @@ class DurableResources:
 
     def retriever(self, collection: str, *, limit: int = 6) -> BaseRetriever:
         return DurableRetriever(collection=collection, limit=limit)
-
-
-def _async_only(*_args: object, **_kwargs: object) -> Never:
-    raise NotImplementedError("In a workflow, models, tools and retrievers are asynchronous: use `await ...ainvoke()`.")
-
-
-class DurableModel(BaseChatModel):
-    model: str
-
-    @property
-    def _llm_type(self) -> str:
-        return "perdure"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        return {"model": self.model}
-
-    def bind_tools(
-        self, tools: Sequence[Any], *, tool_choice: Any = None, **options: Any
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """A tool of the agent travels by its name, any other by its specification."""
-        if tool_choice is not None:
-            options["tool_choice"] = tool_choice
-        return self.bind(tools=[_specification(tool) for tool in tools], **options)
-
-    _generate = _async_only
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        *,
-        tools: Sequence[str | dict[str, Any]] = (),
-        **options: Any,
-    ) -> ChatResult:
-        run = current_run()
-        request = ModelRequest(
-            agent=run.agent.name,
-            model=self.model,
-            transcript=run.transcript.part(messages),
-            tools=list(tools),
-            options=_sent(options, stop),
-            tags=list(run_manager.tags) if run_manager else [],
-        )
-        response = await execute_step(
-            CALL_MODEL, request, ModelResponse, options=run.agent.model_step, summary=self.model
-        )
-        run.transcript.answered(messages, response.message)
-        input_tokens, output_tokens = tokens(response.message)
-        run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)
-        return ChatResult(generations=[ChatGeneration(message=response.message)])
-
-
-def _specification(tool: Any) -> str | dict[str, Any]:
-    if isinstance(tool, DurableTool):
-        return tool.name
-    return tool if isinstance(tool, dict) else convert_to_openai_tool(tool)
-
-
-def _sent(options: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
-    """LangChain adds `ls_…` options for its tracing, which is off here."""
-    sent = {name: value for name, value in options.items() if not name.startswith("ls_")}
-    return sent | {"stop": stop} if stop else sent
-
-
-class DurableRetriever(BaseRetriever):
-    collection: str
-    limit: int
-
-    def _get_relevant_documents(self, query: str, *, run_manager: object) -> list[Document]:
-        _async_only(query, run_manager)
-
-    async def _aget_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 -- the base's signature
-    ) -> list[Document]:
-        run = current_run()
-        request = RetrievalRequest(collection=self.collection, query=query, limit=self.limit)
-        summary = f"search {self.collection} · “{shorten(query, 60)}”"
-        response = await execute_step(
-            RETRIEVE, request, RetrievalResponse, options=run.agent.retrieval_step, summary=summary
-        )
-        run.used(retrievals=1)
-        return response.documents
-
-
-_CALL_ID: ContextVar[str | None] = ContextVar("perdure_call_id", default=None)
-
-
-class DurableTool(StructuredTool):
-    """The same name, schema and policies as the tool it stands for; its body is an activity."""
-
-    async def arun(self, *args: Any, tool_call_id: str | None = None, **options: Any) -> Any:
-        """The body is not told which call of the model it answers, and the step must know."""
-        token = _CALL_ID.set(tool_call_id)
-        try:
-            return await super().arun(*args, tool_call_id=tool_call_id, **options)
-        finally:
-            _CALL_ID.reset(token)
-
-
-def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
-    types = types_of(agent)
-    body = getattr(tool, "coroutine", None) or getattr(tool, "func", None)
-    left_out = {"config", "run_manager", *(config_parameters(body) if body else ())}
-
-    async def call(**arguments: Any) -> Any:
-        sent = {name: value for name, value in arguments.items() if name not in left_out}
-        return await _call_tool(tool.name, sent, types)
-
-    if body is not None:
-        # LangGraph reads the signature to see what to inject
-        functools.update_wrapper(call, body)
-        call.__signature__ = inspect.signature(body)  # type: ignore[attr-defined]
-    return DurableTool(
-        name=tool.name,
-        description=tool.description,
-        args_schema=tool.args_schema,
-        coroutine=call,
-        return_direct=tool.return_direct,
-        response_format=tool.response_format,
-        handle_tool_error=tool.handle_tool_error,
-        handle_validation_error=tool.handle_validation_error,
-        tags=tool.tags,
-        metadata=tool.metadata,
-    )
-
-
-async def _call_tool(name: str, arguments: dict[str, Any], types: Any) -> Any:
-    run, config = current_run(), get_config()
-    request = _tool_request(run, name, arguments, config)
-    asked = run.asked.setdefault(_call_key(request), [])
-    answers = [interrupt(question) for question in asked]
-    while True:
-        sent = request.model_copy(update={"answers": [encode(answer) for answer in answers]})
-        response = await execute_step(name, sent, ToolResponse, options=run.agent.tool_step, summary=_summary(request))
-        run.used(tool_calls=1)
-        value = decode(response.value, types)
-        for item in response.written:
-            get_runtime().stream_writer(decode(item, types))
-        match response.kind:
-            case "value":
-                return value
-            case "error":
-                raise ToolException(value)
-            case "interrupt":
-                asked.append(value)
-                answers.append(interrupt(value))
-
-
-def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: RunnableConfig) -> ToolRequest:
-    runtimes = {key: value for key, value in arguments.items() if isinstance(value, ToolRuntime)}
-    values = arguments | {key: runtime.state for key, runtime in runtimes.items()}
-    moved = list(_take_messages(values, run))
-    encoded = {key: encode(value, path=f"{name}.{key}") for key, value in values.items()}
-    return ToolRequest(
-        agent=run.agent.name,
-        tool=name,
-        call_id=_CALL_ID.get(),
-        arguments={key: value for key, value in encoded.items() if key not in runtimes},
-        messages=moved,
-        runtime={key: _runtime_data(runtime, encoded[key]) for key, runtime in runtimes.items()},
-        configurable=_plain(config.get("configurable")),
-        metadata={key: value for key, value in _plain(config.get("metadata")).items() if key != "thread_id"},
-        tags=list(config.get("tags") or []),
-    )
-
-
-def _take_messages(values: dict[str, Any], run: Run) -> Iterator[MovedMessages]:
-    """Moves the conversation out of injected arguments: the worker has most of it already."""
-    for key, value in values.items():
-        if _is_conversation(value):
-            values[key] = None
-            yield MovedMessages(path=[key], transcript=run.transcript.part(value))
-        elif isinstance(value, dict):
-            fields = {field: item for field, item in value.items() if _is_conversation(item)}
-            values[key] = value | dict.fromkeys(fields)
-            for field, messages in fields.items():
-                yield MovedMessages(path=[key, field], transcript=run.transcript.part(messages))
-
-
-def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, BaseMessage) for item in value)
-
-
-def _runtime_data(runtime: ToolRuntime[Any, Any], state: Any) -> RuntimeData:
-    execution = asdict(runtime.execution_info) if runtime.execution_info else None
-    return RuntimeData(state=state, context=encode(runtime.context, path="context"), execution=execution)
-
-
-def _plain(mapping: Any) -> dict[str, Any]:
-    """What graph code put into a config, without LangGraph's own objects."""
-    return {
-        key: value
-        for key, value in (mapping or {}).items()
-        if isinstance(value, (str, int, float, bool)) and not key.startswith("__") and key not in _REPEATED
-    }
-
-
-_REPEATED = frozenset({"checkpoint_ns"})
-"""What LangGraph says twice: the metadata have it as `langgraph_checkpoint_ns`."""
-
-
-def _call_key(request: ToolRequest) -> str:
-    """One call of one tool in one task of the graph."""
-    place = request.metadata.get("langgraph_checkpoint_ns", "")
-    arguments = json.dumps(request.arguments, sort_keys=True)
-    return f"{place} {request.tool} {request.call_id} {arguments}"
-
-
-def _summary(request: ToolRequest) -> str:
-    shown = {key: value for key, value in request.arguments.items() if isinstance(value, (str, int, float, bool))}
-    if len(shown) == 1:
-        return json.dumps(next(iter(shown.values())), ensure_ascii=False)
-    return ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in shown.items())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
+from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 import agents.errors
@@ -37,6 +37,8 @@ async def execute_step(
             start_to_close_timeout=options.timeout,
             heartbeat_timeout=options.heartbeat,
             retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
+            task_queue=options.task_queue,
+            priority=Priority(priority_key=options.priority),
             summary=shorten(summary),
         )
     except ActivityError as error:
@@ -44,6 +46,10 @@ async def execute_step(
             raise raised from error
         raise
     return unpacked(given, f"The result of {activity}", response)
+
+
+def async_only(*_args: object, **_kwargs: object) -> Never:
+    raise NotImplementedError("In a workflow, models, tools and retrievers are asynchronous: use `await ...ainvoke()`.")
 
 
 def unpacked(raw: RawValue, what: str, type_: type[Response]) -> Response:

@@ -1,0 +1,81 @@
+"""DurableModel: a chat model whose call is an activity. Runs in workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from activities.model import CALL_MODEL, ModelRequest, ModelResponse, tokens
+from workflows.run import current_run
+from workflows.steps import async_only, execute_step
+from workflows.tool import DurableTool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.runnables import Runnable
+
+
+class DurableModel(BaseChatModel):
+    model: str
+
+    @property
+    def _llm_type(self) -> str:
+        return "perdure"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": self.model}
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: Any = None, **options: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """A tool of the agent travels by its name, any other by its specification."""
+        if tool_choice is not None:
+            options["tool_choice"] = tool_choice
+        return self.bind(tools=[_specification(tool) for tool in tools], **options)
+
+    _generate = async_only
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        *,
+        tools: Sequence[str | dict[str, Any]] = (),
+        **options: Any,
+    ) -> ChatResult:
+        run = current_run()
+        request = ModelRequest(
+            agent=run.agent.name,
+            model=self.model,
+            transcript=run.transcript.part(messages),
+            tools=list(tools),
+            options=_sent(options, stop),
+            tags=list(run_manager.tags) if run_manager else [],
+        )
+        response = await execute_step(
+            CALL_MODEL, request, ModelResponse, options=run.agent.model_step, summary=self.model
+        )
+        run.transcript.answered(messages, response.message)
+        input_tokens, output_tokens = tokens(response.message)
+        run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)
+        return ChatResult(generations=[ChatGeneration(message=response.message)])
+
+
+def _specification(tool: Any) -> str | dict[str, Any]:
+    if isinstance(tool, DurableTool):
+        return tool.name
+    return tool if isinstance(tool, dict) else convert_to_openai_tool(tool)
+
+
+def _sent(options: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
+    """LangChain adds `ls_…` options for its tracing, which is off here."""
+    sent = {name: value for name, value in options.items() if not name.startswith("ls_")}
+    return sent | {"stop": stop} if stop else sent
