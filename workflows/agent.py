@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
+from langgraph.errors import GraphDrained
 from langgraph.types import Command, Interrupt
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
@@ -17,6 +18,7 @@ from activities.transcript import TRANSCRIPT_QUERY, Messages
 from agents.citation import Citation
 from agents.errors import InvalidInput, UnsupportedValue
 from workflows.checkpoints import WorkflowSaver
+from workflows.continuation import HistoryControl, carried_in, continue_run, history_is_long, refuse_endless, restore
 from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult, Question, Usage, explain
 from workflows.failures import failing_the_run
 from workflows.graph import GRAPHS, run_graph, with_saver
@@ -25,7 +27,6 @@ from workflows.run import Run
 from workflows.steps import shorten, unpacked
 
 if TYPE_CHECKING:
-    from langchain_core.runnables import RunnableConfig
     from langgraph.pregel import Pregel
 
 EXAMPLE = '{"agent": "research", "input": "How do I set a timer in a workflow?"}'
@@ -47,13 +48,11 @@ class AgentWorkflow:
     @workflow.run
     async def run(self, request: RawValue = NO_INPUT) -> AgentResult:
         with failing_the_run():
-            given = parse(request)
-            graphs = GRAPHS.get()
-            self.current = Run(graphs.registry[given.agent])
-            graph = with_saver(graphs.compiled[given.agent], WorkflowSaver())
-            workflow.set_current_details(f"**{given.agent}** is at work.")
-            state = await self._run_to_end(graph, graph_input(graph, given.input), self._config(given))
-            result = _readable(self._result(given.agent, state))
+            carried = carried_in(request)
+            run = self.current = _open(carried.request if carried else parse(request))
+            workflow.set_current_details(f"**{run.agent.name}** is at work.")
+            first = restore(run, carried) if carried else graph_input(run.graph, run.request.input)
+            result = _readable(_result(run, await self._run_to_end(run, first)))
             workflow.set_current_details(details(result))
         return result
 
@@ -86,12 +85,14 @@ class AgentWorkflow:
                 f"No question {identifier!r} waits for an answer. Waiting: {waiting}.", type=InvalidInput.__name__
             )
 
-    async def _run_to_end(self, graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig) -> Any:
-        state = await run_graph(graph, given, config)
+    async def _run_to_end(self, run: Run, given: Any) -> Any:
+        state = await _invoke(run, given)
         while asked := _interrupts(state):
             self._ask(asked)
             await workflow.wait_condition(lambda: not self._questions)
-            state = await run_graph(graph, Command(resume=self._answers), config)
+            if history_is_long():
+                continue_run(run, answers=self._answers)
+            state = await _invoke(run, Command(resume=self._answers))
         return state
 
     def _ask(self, asked: list[Interrupt]) -> None:
@@ -104,15 +105,23 @@ class AgentWorkflow:
         self._answers = {}
         workflow.upsert_memo({"questions": list(self._questions)})
 
-    def _config(self, given: AgentInput) -> RunnableConfig:
-        agent = GRAPHS.get().registry[given.agent]
-        return {
-            "configurable": {"thread_id": workflow.info().workflow_id},
-            "recursion_limit": given.recursion_limit or agent.recursion_limit,
-        }
 
-    def _result(self, agent: str, state: Any) -> AgentResult:
-        return AgentResult(agent=agent, output=output_of(state), citations=_citations(state), usage=self.usage())
+def _open(request: AgentInput) -> Run:
+    """The run of the agent that `request` names. Raises `UnknownAgent`."""
+    graphs, saver = GRAPHS.get(), WorkflowSaver()
+    agent = graphs.registry[request.agent]
+    return Run(agent, request, with_saver(graphs.compiled[agent.name], saver), saver)
+
+
+async def _invoke(run: Run, given: Any) -> Any:
+    """The graph's state at its end or its interrupts. `None` goes on where the execution before this one stopped."""
+    if given is not None:
+        run.saver.start_counting()
+    try:
+        return await run_graph(run.graph, given, run.config, HistoryControl())
+    except GraphDrained:
+        refuse_endless(run)
+        continue_run(run)
 
 
 def parse(raw: RawValue) -> AgentInput:
@@ -133,6 +142,10 @@ def graph_input(graph: Pregel[Any, Any, Any, Any], given: Any) -> Any:
     if isinstance(given, list) and has_messages:
         return {"messages": given}
     return given
+
+
+def _result(run: Run, state: Any) -> AgentResult:
+    return AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
 
 
 def output_of(state: Any) -> Any:

@@ -25,7 +25,7 @@ from langgraph.checkpoint.base import (
 from agents.errors import UnsupportedValue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from langchain_core.runnables import RunnableConfig
 
@@ -48,6 +48,18 @@ class _Write(NamedTuple):
     value: Any
 
 
+class Snapshot(NamedTuple):
+    """One place of a run as another execution takes it up: its newest checkpoint and what belongs to it."""
+
+    place: Place
+    checkpoint: Checkpoint
+    metadata: CheckpointMetadata
+    parent: str | None
+    values: dict[str, Any]
+    writes: list[tuple[str, str, int, str, Any]]
+    """Path, task, position, channel and value of each write that is pending."""
+
+
 class WorkflowSaver(BaseCheckpointSaver[int]):
     """Keeps the last `keep` checkpoints of each namespace.
 
@@ -61,6 +73,8 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         self._checkpoints: dict[Place, dict[str, _Kept]] = {}
         self._values: dict[tuple[Place, str, int], Any] = {}
         self._writes: dict[tuple[Place, str], dict[tuple[str, int], _Write]] = {}
+        self.limits: dict[Place, int] = {}
+        """The step at which each place stood when the graph was last invoked from outside."""
 
     def get_next_version(self, current: int | None, channel: None) -> int:  # noqa: ARG002 -- the base's signature
         return (current or 0) + 1
@@ -163,13 +177,54 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
     async def adelete_thread(self, thread_id: str) -> None:
         self.delete_thread(thread_id)
 
-    def _tuple(self, place: Place, identifier: str) -> CheckpointTuple:
-        checkpoint, metadata, parent = self._checkpoints[place][identifier]
-        values = {
-            channel: _copied(self._values[place, channel, int(version)])
+    def snapshots(self) -> Iterator[Snapshot]:
+        """What is still needed to go on, without copies: hand it over, and leave this saver alone."""
+        newest = {place: max(kept) for place, kept in self._checkpoints.items()}
+        for place, identifier in newest.items():
+            checkpoint, metadata, parent = self._checkpoints[place][identifier]
+            if self._is_live(place, metadata, newest):
+                writes = self._writes.get((place, identifier), {}).values()
+                yield Snapshot(
+                    place, checkpoint, metadata, parent, self._channels(place, checkpoint), [*map(tuple, writes)]
+                )
+
+    def restore(self, snapshots: Iterable[Snapshot]) -> None:
+        for place, checkpoint, metadata, parent, values, writes in snapshots:
+            identifier = checkpoint["id"]
+            self._checkpoints[place] = {identifier: _Kept(checkpoint, metadata, parent)}
+            for channel, value in values.items():
+                self._values[place, channel, int(checkpoint["channel_versions"][channel])] = value
+            kept = self._writes.setdefault((place, identifier), {})
+            for path, task, position, channel, value in writes:
+                kept[task, position] = _Write(path, task, position, channel, value)
+
+    def start_counting(self) -> None:
+        self.limits = self._steps()
+
+    def steps_since_start(self) -> dict[Place, int]:
+        """Supersteps that each place has made since `start_counting`, in this execution and those before."""
+        return {place: step - self.limits.get(place, -2) - 1 for place, step in self._steps().items()}
+
+    def _steps(self) -> dict[Place, int]:
+        return {place: kept[max(kept)].metadata["step"] for place, kept in self._checkpoints.items()}
+
+    @staticmethod
+    def _is_live(place: Place, metadata: CheckpointMetadata, newest: dict[Place, str]) -> bool:
+        """A subgraph that has ended leaves its checkpoints behind: those that hold it have gone on without it."""
+        thread, namespace = place
+        parents = metadata.get("parents", {})
+        return all(newest.get((thread, parent)) == at for parent, at in parents.items() if parent != namespace)
+
+    def _channels(self, place: Place, checkpoint: Checkpoint) -> dict[str, Any]:
+        return {
+            channel: self._values[place, channel, int(version)]
             for channel, version in checkpoint["channel_versions"].items()
             if (place, channel, int(version)) in self._values
         }
+
+    def _tuple(self, place: Place, identifier: str) -> CheckpointTuple:
+        checkpoint, metadata, parent = self._checkpoints[place][identifier]
+        values = {channel: _copied(value) for channel, value in self._channels(place, checkpoint).items()}
         writes = sorted(self._writes.get((place, identifier), {}).values(), key=_order)
         return CheckpointTuple(
             _config(place, identifier),

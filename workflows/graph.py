@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.runtime import RunControl
 
     from agents.agent import Agent
     from agents.registry import Registry
@@ -65,7 +66,7 @@ def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int
     return graph.copy({"checkpointer": saver})
 
 
-async def run_graph(graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig) -> Any:
+async def run_graph(graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig, control: RunControl) -> Any:
     """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
     with langsmith.tracing_context(enabled=False):
-        return await graph.ainvoke(given, config, durability="exit")
+        return await graph.ainvoke(given, config, durability="exit", control=control)

@@ -1,4 +1,4 @@
-"""What one run keeps while it lives: its agent, its transcript, what it has used, what it has been asked."""
+"""What one run keeps while it lives: its graph and checkpoints, its transcript, what it has used and been asked."""
 
 from __future__ import annotations
 
@@ -8,20 +8,34 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from agents.errors import FatalError
-from workflows.contracts import Usage
+from workflows.contracts import AgentInput, Usage
 from workflows.transcript import TranscriptIndex
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.pregel import Pregel
+
     from agents.agent import Agent
+    from workflows.checkpoints import WorkflowSaver
 
 
 @dataclass
 class Run:
     agent: Agent
+    request: AgentInput
+    graph: Pregel[Any, Any, Any, Any]
+    saver: WorkflowSaver
     transcript: TranscriptIndex = field(default_factory=TranscriptIndex)
     usage: Usage = field(default_factory=Usage)
     asked: dict[str, list[Any]] = field(default_factory=dict)
     """What a tool call has asked by interrupts, by call: asking again, when the node runs again, needs no activity."""
+
+    @property
+    def config(self) -> RunnableConfig:
+        return {
+            "configurable": {"thread_id": workflow.info().workflow_id},
+            "recursion_limit": self.request.recursion_limit or self.agent.recursion_limit,
+        }
 
     def used(self, **counts: int) -> None:
         totals = {name: getattr(self.usage, name) + count for name, count in counts.items()}

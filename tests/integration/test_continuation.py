@@ -1,0 +1,209 @@
+"""A run whose history grows long goes on in a new execution, and nobody can tell by its answer."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, TypedDict
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Send, interrupt
+from pydantic import BaseModel
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+
+from agents import Agent, Resources
+from agents.testing import ScriptedModel, call, run_live
+from temporal.converter import DATA_CONVERTER
+from temporal.dev import dev_server
+from temporal.dev.lock import LOCK_NAME, hold_state
+from temporal.dev.supervisor import Supervisor
+from temporal.replay import replay_strictly
+from tests.integration.cases import add, agent_with
+from tests.integration.conftest import Bench, steps
+from tests.integration.test_agent_workflow import failure_of, questions_of
+
+LONG = 60
+"""Events after which this module's server suggests to continue as new; by itself it would after 4,096."""
+
+
+@pytest.fixture(scope="module")
+async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    state = tmp_path_factory.mktemp("impatient")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(dev_server.DYNAMIC_CONFIG, "limit.historyCount.suggestContinueAsNew", str(LONG))
+        async with hold_state(state) as lock, Supervisor(lock, state / LOCK_NAME) as supervisor:
+            server = await dev_server.start_dev_server(supervisor, state, namespace="default", port=None, ui_port=None)
+            yield await Client.connect(server.address, data_converter=DATA_CONVERTER)
+
+
+async def executions(made: Bench, handle: WorkflowHandle[Any, Any]) -> list[WorkflowHistory]:
+    """The histories of all executions of a run, each replayed strictly."""
+    found = []
+    run_id = handle.first_execution_run_id
+    while run_id:
+        history = await made.client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()
+        await replay_strictly(history, made.graphs)
+        found.append(history)
+        run_id = _successor(history.events[-1])
+    return found
+
+
+def _successor(last: HistoryEvent) -> str:
+    return last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+
+
+async def completed(made: Bench, given: Any) -> tuple[Any, list[WorkflowHistory]]:
+    async with made.worker():
+        handle = await made.start(given)
+        result = await handle.result()
+    return result, await executions(made, handle)
+
+
+def chatter(turns: int) -> list[AIMessage]:
+    return [*(call("add", f"call-{turn}", a=turn, b=1) for turn in range(turns)), AIMessage("That was all.")]
+
+
+async def test_a_long_turn_goes_on_in_new_executions_and_answers_as_plain_langgraph(bench, cached_workflows) -> None:
+    agent, model = agent_with(add), ScriptedModel(script=chatter(40))
+    agent = Agent(agent.name, agent.build, tools=agent.tools, recursion_limit=200)
+
+    result, histories = await completed(bench(agent, model, cached=cached_workflows), "Count.")
+
+    assert result["output"] == (await run_live(agent, "Count.", model=model))["messages"][-1].text
+    assert result["usage"]["model_calls"] == 41
+    assert result["usage"]["tool_calls"] == 40
+    assert [step for history in histories for step in steps(history)] == ["call_model", "add"] * 40 + ["call_model"]
+    assert len(histories) > 4
+    assert all(len(history.events) < 2 * LONG for history in histories)
+
+
+async def test_what_an_execution_hands_over_is_not_sent_to_the_model_again(bench) -> None:
+    made = bench(agent_with(add), ScriptedModel(script=chatter(15)), cached=100)
+
+    _, histories = await completed(made, "x" * 5_000)
+
+    later = [event for history in histories[1:] for event in history.events]
+    requests = [event.activity_task_scheduled_event_attributes.input.ByteSize() for event in later]
+    assert len(histories) > 1
+    assert 0 < max(requests) < 2_000
+
+
+class Parcel(BaseModel):
+    weight: int
+
+
+class Hall(TypedDict):
+    done: Annotated[list[str], operator.add]
+    parcels: Annotated[list[Parcel], operator.add]
+
+
+def sorting(resources: Resources) -> Any:
+    """A fan-out over a subgraph of several steps, each of which calls a tool, and a join."""
+    weigh = resources.tools[0]
+
+    async def step(state: Hall) -> dict[str, Any]:
+        total = await weigh.ainvoke({"a": len(state["done"]), "b": 1})
+        return {"done": [f"{state['done'][0]}-{total}"], "parcels": [Parcel(weight=int(total))]}
+
+    inner = StateGraph(Hall)
+    for name in "abcde":
+        inner.add_node(name, step)
+    inner.add_edge(START, "a")
+    for first, second in zip("abcd", "bcde", strict=True):
+        inner.add_edge(first, second)
+    graph = StateGraph(Hall)
+    graph.add_node("belt", inner.compile())
+    graph.add_node("join", lambda state: {"done": [f"{sum(each.weight for each in state['parcels'])}"]})
+    graph.add_conditional_edges(START, lambda _state: [Send("belt", {"done": [name]}) for name in "xyz"], ["belt"])
+    graph.add_edge("belt", "join")
+    return graph
+
+
+async def test_parallel_subgraphs_are_taken_up_where_each_of_them_stopped(bench) -> None:
+    agent = Agent("sorting", sorting, tools=[add])
+    given = {"done": [], "parcels": []}
+
+    result, histories = await completed(bench(agent, ScriptedModel(script=[])), given)
+
+    plain = await run_live(agent, given, model=ScriptedModel(script=[]))
+    assert result["output"]["done"] == plain["done"]
+    assert result["output"]["parcels"] == [{"weight": parcel.weight} for parcel in plain["parcels"]]
+    assert [step for history in histories for step in steps(history)] == ["add"] * 15
+    assert len(histories) > 1
+
+
+def interview(_resources: Resources) -> Any:
+    def ask(state: Hall) -> dict[str, Any]:
+        return {"done": [interrupt(f"Question {len(state['done']) + 1}?")]}
+
+    graph = StateGraph(Hall)
+    graph.add_node("ask", ask)
+    graph.add_edge(START, "ask")
+    graph.add_conditional_edges("ask", lambda state: "ask" if len(state["done"]) < 20 else "__end__")
+    return graph
+
+
+async def asked(handle: WorkflowHandle[Any, Any], text: str) -> Any:
+    while True:
+        for question in await questions_of(handle):
+            if question["value"] == text:
+                return question
+
+
+async def test_answers_reach_the_questions_of_whichever_execution_asks(bench) -> None:
+    made = bench(Agent("interview", interview), ScriptedModel(script=[]))
+
+    async with made.worker():
+        handle = await made.start({"done": [], "parcels": []})
+        latest = made.client.get_workflow_handle(handle.id)
+        for number in range(1, 21):
+            question = await asked(latest, f"Question {number}?")
+            await latest.execute_update("answer", args=[question["id"], number])
+        result = await latest.result()
+
+    assert result["output"]["done"] == list(range(1, 21))
+    assert len(await executions(made, handle)) > 1
+
+
+async def test_an_endless_loop_is_found_though_it_is_continued(bench) -> None:
+    @tool
+    def again() -> str:
+        """Do it again."""
+        return "again"
+
+    agent = Agent("worker", agent_with(again).build, tools=[again], recursion_limit=70)
+    made = bench(agent, ScriptedModel(script=[call("again", f"call-{turn}") for turn in range(200)]))
+
+    error = await failure_of(made, "Go on for ever.")
+
+    assert error.type == "GraphFailed"
+    assert "Recursion limit of 70 reached" in error.message
+
+
+class Handle:
+    """What no execution could hand to the next."""
+
+
+async def test_a_state_that_cannot_be_handed_over_fails_the_run_and_names_it(bench) -> None:
+    class Odd(MessagesState):
+        handle: Any
+
+    def build(resources: Resources) -> Any:
+        graph = StateGraph(Odd)
+        graph.add_node("open", lambda _state: {"handle": Handle()})
+        graph.add_node("work", create_agent(resources.model(), resources.tools))
+        graph.add_edge(START, "open")
+        graph.add_edge("open", "work")
+        return graph
+
+    made = bench(Agent("odd", build, tools=[add]), ScriptedModel(script=chatter(40)))
+
+    error = await failure_of(made, "Count.")
+
+    assert error.type == "UnsupportedValue"
+    assert "Handle" in error.message

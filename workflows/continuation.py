@@ -1,0 +1,131 @@
+"""How a run goes on in a new execution before its history is full. Runs in workflows.
+
+The graph stops between two supersteps, at every depth; its checkpoints become the argument of the next execution, which
+takes it up there. Ids, pending answers and what the run has cost go along.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Never
+
+from langchain_core.messages import BaseMessage
+from langgraph.errors import GraphDrained, GraphRecursionError
+from langgraph.runtime import RunControl
+from langgraph.types import Command
+from pydantic import BaseModel, ConfigDict
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from activities.sizes import packed
+from activities.tool import types_of
+from activities.wire import decode, encode, types_in
+from workflows.checkpoints import Snapshot
+from workflows.contracts import AgentInput, Usage
+from workflows.steps import unpacked
+
+if TYPE_CHECKING:
+    from langgraph.pregel import Pregel
+
+    from activities.wire import Types
+    from workflows.run import Run
+
+MARK = "perdure"
+"""The metadata of a payload that one execution hands to the next: no client's input is taken for one."""
+
+WHAT = "The state of the run"
+
+
+class Carried(BaseModel):
+    """`places`, `asked` and `answers` are encoded. `limits` says at which step each namespace began to count."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: AgentInput
+    places: list[Any]
+    limits: list[tuple[str, int]]
+    asked: Any
+    answers: Any
+    usage: Usage
+
+
+class HistoryControl(RunControl):
+    """Stops a graph and its subgraphs at their next superstep once the server suggests to continue as new.
+
+    LangGraph asks at the start of each. Returning true would leave a subgraph's checkpoint unsaved; an exception from
+    there saves all of them, and lets what runs beside it finish.
+    """
+
+    __slots__ = ()
+
+    @property
+    def drain_requested(self) -> bool:
+        if history_is_long():
+            raise GraphDrained("history")
+        return False
+
+
+def history_is_long() -> bool:
+    return workflow.info().is_continue_as_new_suggested()
+
+
+def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
+    """Ends this execution; the next one resumes with `answers`. Raises `UnsupportedValue` or `ValueTooLarge`."""
+    carried = Carried(
+        request=run.request.model_copy(update={"input": None}),
+        places=[encode([*snapshot], path="state") for snapshot in run.saver.snapshots()],
+        limits=[(namespace, step) for (_, namespace), step in run.saver.limits.items()],
+        asked=encode(run.asked, path="asked"),
+        answers=encode(answers, path="answers"),
+        usage=run.usage,
+    )
+    payload = packed(carried, WHAT, workflow.payload_converter()).payload
+    payload.metadata[MARK] = b"carried"
+    workflow.continue_as_new(RawValue(payload))
+
+
+def carried_in(raw: RawValue) -> Carried | None:
+    """What the execution before this one handed over, if there was one."""
+    if MARK not in raw.payload.metadata:
+        return None
+    return unpacked(raw, WHAT, Carried)
+
+
+def restore(run: Run, carried: Carried) -> Command[Any] | None:
+    """Makes `run` what it was. Returns what its graph goes on with."""
+    types = {**types_of(run.agent), **state_types(run.graph)}
+    snapshots = [Snapshot(*decode(place, types)) for place in carried.places]
+    thread = workflow.info().workflow_id
+    run.saver.restore(snapshots)
+    run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
+    run.usage, run.asked = carried.usage, decode(carried.asked, types)
+    for conversation in _conversations(snapshots):
+        run.transcript.part(conversation)
+    return None if carried.answers is None else Command(resume=decode(carried.answers, types))
+
+
+def state_types(graph: Pregel[Any, Any, Any, Any]) -> Types:
+    """The types that the channels of a graph and its subgraphs are declared with."""
+    graphs = [graph, *(subgraph for _, subgraph in graph.get_subgraphs(recurse=True))]
+    return types_in(channel.UpdateType for each in graphs for channel in getattr(each, "channels", {}).values())
+
+
+def refuse_endless(run: Run) -> None:
+    """LangGraph counts the steps of one execution, and so would never see the end of a loop that is continued."""
+    limit = run.config["recursion_limit"]
+    for (_, namespace), steps in run.saver.steps_since_start().items():
+        if steps > limit:
+            raise GraphRecursionError(
+                f"Recursion limit of {limit} reached without hitting a stop condition"
+                + (f" in {namespace.rpartition('|')[2].partition(':')[0]!r}." if namespace else ".")
+                + " You can increase the limit by `recursion_limit`."
+            )
+
+
+def _conversations(snapshots: list[Snapshot]) -> list[list[BaseMessage]]:
+    """Workers have seen these, and need not be sent them again."""
+    return [
+        value
+        for snapshot in snapshots
+        for value in snapshot.values.values()
+        if isinstance(value, list) and value and all(isinstance(item, BaseMessage) for item in value)
+    ]
