@@ -69,13 +69,14 @@ class ModelCalls:
 
     async def _answer(self, request: ModelRequest, messages: Transcript) -> BaseMessage:
         info = activity.info()
+        step = f"{info.workflow_run_id}/{info.activity_id}"  # a run's executions number their activities anew
         chunks: list[BaseMessageChunk] = []
         async for chunk in self._bound(request).astream(list(messages), {"tags": request.tags}):
             if not isinstance(chunk, BaseMessageChunk):
                 return chunk
             chunks.append(chunk)
             if chunk.text:
-                self._tokens.publish(Token(info.workflow_id or "", info.activity_id, info.attempt, chunk.text))
+                self._tokens.publish(Token(info.workflow_id or "", step, info.attempt, chunk.text))
         if not chunks:
             raise ServiceUnavailable(f"Model {request.model!r} answered nothing at all.")
         # all at once: one by one takes time that grows with the square of the answer

@@ -16,6 +16,7 @@ PerdureError
     ├── CollectionMismatch        a collection was made by another embedding model
     ├── UnsupportedValue          a value that can't cross the boundary with its type
     ├── ValueTooLarge             a value that Temporal does not take
+    ├── HistoryFull               one superstep made more steps than an execution can hold
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
     ├── StepFailed                a step's exception, of a class that the workflow does not know
@@ -101,6 +102,10 @@ class UnsupportedValue(FatalError):
 
 
 class ValueTooLarge(FatalError):
+    pass
+
+
+class HistoryFull(FatalError):
     pass
 
 

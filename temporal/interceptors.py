@@ -18,6 +18,7 @@ from temporalio.worker import (
 from agents.errors import InvalidInput
 from workflows import determinism
 from workflows.graph import GRAPHS
+from workflows.window import WINDOW, Window
 
 if TYPE_CHECKING:
     from workflows.graph import Graphs
@@ -38,6 +39,7 @@ class GraphInterceptor(Interceptor):
         class Inbound(_Inbound):
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 -- the SDK's name
                 GRAPHS.set(graphs)
+                WINDOW.set(Window())
                 return await super().execute_workflow(input)
 
         return Inbound

@@ -30,8 +30,10 @@ ATTEMPT_INTERVAL = 1.0
 async def watch_steps(client: Client, run: str) -> AsyncIterator[Step]:
     """Every change of every step of `run`, from its first event to its end, over continue-as-new."""
     execution: str | None = await _first_execution(client, run)
+    number = 0
     while execution is not None:
-        ledger = Ledger(client.data_converter)
+        number += 1
+        ledger = Ledger(client.data_converter, execution=number)
         events = client.get_workflow_handle(run, run_id=execution).fetch_history_events(wait_new_event=True)
         async for step in _follow(client, run, events, ledger):
             yield step

@@ -40,7 +40,10 @@ _BUGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One activity at one moment. `seconds` is how long its last attempt took, known once it is over."""
+    """One activity at one moment. `seconds` is how long its last attempt took, known once it is over.
+
+    `id` is the activity's, after the number of the execution where that is not the run's first: `2.17`.
+    """
 
     id: str
     activity: str
@@ -58,7 +61,8 @@ class Step:
 class Ledger:
     """Folds the events of one execution into steps. `next_execution` is the run id that goes on after its end."""
 
-    def __init__(self, converter: DataConverter) -> None:
+    def __init__(self, converter: DataConverter, *, execution: int = 1) -> None:
+        self._prefix = f"{execution}." if execution > 1 else ""
         self.open: dict[int, Step] = {}
         self.next_execution: str | None = None
         self._converter = converter
@@ -84,7 +88,7 @@ class Ledger:
         """The open steps that have been tried again since they were last looked at."""
         by_id = {step.id: number for number, step in self.open.items()}
         for activity in pending:
-            number = by_id.get(activity.activity_id)
+            number = by_id.get(self._prefix + activity.activity_id)
             if number is None or activity.attempt <= self.open[number].attempt:
                 continue
             error = _reason(activity.last_failure)
@@ -96,7 +100,7 @@ class Ledger:
         summary = ""
         if event.user_metadata.HasField("summary"):
             [summary] = await self._converter.decode([event.user_metadata.summary], [str])
-        step = Step(attributes.activity_id, attributes.activity_type.name, "scheduled", summary)
+        step = Step(self._prefix + attributes.activity_id, attributes.activity_type.name, "scheduled", summary)
         self.open[event.event_id] = step
         return step
 

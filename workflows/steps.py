@@ -12,7 +12,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 import agents.errors
 from activities.sizes import packed
-from agents.errors import StepFailed, UnsupportedValue
+from agents.errors import HistoryFull, StepFailed, UnsupportedValue
+from workflows.window import WINDOW
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from agents.agent import StepOptions
 
 Response = TypeVar("Response")
+
+MOST_EVENTS = 45_000
+MOST_HISTORY_BYTES = 45 * 1024 * 1024
+"""The server terminates a run at 51,200 events or 50 MB, without a word that the run could say."""
 
 MOST_SHOWN = 100
 """Characters of a summary: what Temporal's web UI shows, and in any script below the server's limit of 400 bytes."""
@@ -29,23 +34,36 @@ async def execute_step(
     activity: str, request: BaseModel, response: type[Response], *, options: StepOptions, summary: str
 ) -> Response:
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
+    _refuse_full_history(activity)
     try:
-        given = await workflow.execute_activity(
-            activity,
-            sent,
-            result_type=RawValue,
-            start_to_close_timeout=options.timeout,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
-            task_queue=options.task_queue,
-            priority=Priority(priority_key=options.priority),
-            summary=shorten(summary),
-        )
+        async with WINDOW.get().place(len(sent.payload.data)):
+            given = await workflow.execute_activity(
+                activity,
+                sent,
+                result_type=RawValue,
+                start_to_close_timeout=options.timeout,
+                heartbeat_timeout=options.heartbeat,
+                retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
+                task_queue=options.task_queue,
+                priority=Priority(priority_key=options.priority),
+                summary=shorten(summary),
+            )
     except ActivityError as error:
         if (raised := rebuilt(error)) is not None:
             raise raised from error
         raise
     return unpacked(given, f"The result of {activity}", response)
+
+
+def _refuse_full_history(activity: str) -> None:
+    """A run goes on in a new execution between two supersteps. One superstep can be too long all the same."""
+    info = workflow.info()
+    if info.get_current_history_length() > MOST_EVENTS or info.get_current_history_size() > MOST_HISTORY_BYTES:
+        raise HistoryFull(
+            f"One superstep has filled the run's history: {info.get_current_history_length():,} events, "
+            f"{info.get_current_history_size():,} bytes. Let the node that calls {activity} do less at once: "
+            "a loop of the graph can go on for ever, a loop in a node can't."
+        )
 
 
 def async_only(*_args: object, **_kwargs: object) -> Never:

@@ -52,19 +52,21 @@ class Bench:
             activities=self.activities,
         )
 
-    async def start(self, given: Any, *, run_id: str | None = None) -> WorkflowHandle[Any, Any]:
+    async def start(
+        self, given: Any, *, run_id: str | None = None, patience: timedelta = PATIENCE
+    ) -> WorkflowHandle[Any, Any]:
         return await self.client.start_workflow(
             AGENT_WORKFLOW,
             {"agent": self.agent.name, "input": given},
             id=run_id or f"{self.agent.name}-{uuid.uuid4().hex[:8]}",
             task_queue=self.settings.task_queue,
-            execution_timeout=PATIENCE,
+            execution_timeout=patience,
         )
 
-    async def run(self, given: Any) -> tuple[Any, WorkflowHistory]:
+    async def run(self, given: Any, *, patience: timedelta = PATIENCE) -> tuple[Any, WorkflowHistory]:
         """The result and the history, which has been replayed strictly."""
         async with self.worker():
-            handle = await self.start(given)
+            handle = await self.start(given, patience=patience)
             result = await handle.result()
         return result, await self.replayed(handle)
 

@@ -22,6 +22,7 @@ from temporal.converter import DATA_CONVERTER
 from temporal.dev import dev_server
 from temporal.dev.lock import LOCK_NAME, hold_state
 from temporal.dev.supervisor import Supervisor
+from temporal.progress import watch_steps
 from temporal.replay import replay_strictly
 from tests.integration.cases import add, agent_with
 from tests.integration.conftest import Bench, steps
@@ -80,6 +81,17 @@ async def test_a_long_turn_goes_on_in_new_executions_and_answers_as_plain_langgr
     assert [step for history in histories for step in steps(history)] == ["call_model", "add"] * 40 + ["call_model"]
     assert len(histories) > 4
     assert all(len(history.events) < 2 * LONG for history in histories)
+
+
+async def test_a_watcher_follows_a_run_over_its_executions(bench) -> None:
+    made = bench(agent_with(add), ScriptedModel(script=chatter(15)))
+
+    async with made.worker():
+        handle = await made.start("Count.")
+        followed = [step async for step in watch_steps(made.client, handle.id) if step.is_over]
+
+    assert [step.activity for step in followed] == ["call_model", "add"] * 15 + ["call_model"]
+    assert len({step.id for step in followed}) == 31
 
 
 async def test_what_an_execution_hands_over_is_not_sent_to_the_model_again(bench) -> None:

@@ -315,3 +315,24 @@ def _plain(given: dict[str, Any]) -> dict[str, Any]:
 def test_the_recursion_limit_of_python_is_the_usual_one() -> None:
     """The depths above are chosen for it."""
     assert sys.getrecursionlimit() >= 1_000
+
+
+async def test_2500_calls_at_once_all_complete(bench) -> None:
+    @tool
+    async def double(number: int) -> int:
+        """Double it."""
+        return 2 * number
+
+    def build(resources: Resources) -> Any:
+        async def fan_out(_state: Any) -> dict[str, Any]:
+            calls = [resources.tools[0].ainvoke({"number": number}) for number in range(2_500)]
+            return {"sum": sum(await asyncio.gather(*calls))}
+
+        return StateGraph(dict).add_node("fan_out", fan_out).add_edge(START, "fan_out")
+
+    made = bench(Agent("wide", build, tools=[double]), GREETING, cached=100)
+
+    result, history = await made.run({"sum": 0}, patience=10 * PATIENCE)
+
+    assert result["output"] == {"sum": 2_499 * 2_500}
+    assert len(steps(history)) == 2_500
