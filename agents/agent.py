@@ -51,6 +51,9 @@ class StepOptions:
     Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up. `task_queue` names the workers
     that take the step, by default those of the run; of the steps that wait there, those with the lowest `priority`,
     from 1 to 5, go first.
+
+    A `local` step runs in the worker that has the run, without a way over the server: for what is quick, cheap and
+    may be repeated. When a worker dies, the local steps since the last ordinary one run again.
     """
 
     timeout: timedelta = timedelta(minutes=5)
@@ -58,6 +61,11 @@ class StepOptions:
     attempts: int = 5
     task_queue: str | None = None
     priority: int | None = None
+    local: bool = False
+
+    def __post_init__(self) -> None:
+        if self.local and (self.task_queue or self.priority):
+            raise ValueError("A local step runs in the worker that has the run: leave `task_queue` and `priority` out.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 WORKFLOW_CODE = "workflow"
 """The name of the step that stands for the workflow's own code, shown only when that fails and is tried again."""
+
+_LOCAL_ACTIVITY = "core_local_activity"
+"""The name of the markers by which Temporal's SDK records local activities."""
 
 StepState = Literal["scheduled", "retrying", "completed", "failed", "cancelled"]
 
@@ -80,6 +84,8 @@ class Ledger:
                 return await self._schedule(event)
             case "activity_task_started_event_attributes":
                 self._start(event)
+            case "marker_recorded_event_attributes":
+                return await self._local(event)
             case "workflow_task_failed_event_attributes":
                 return _failed_task(event)
         return None
@@ -97,12 +103,32 @@ class Ledger:
 
     async def _schedule(self, event: HistoryEvent) -> Step:
         attributes = event.activity_task_scheduled_event_attributes
-        summary = ""
-        if event.user_metadata.HasField("summary"):
-            [summary] = await self._converter.decode([event.user_metadata.summary], [str])
-        step = Step(self._prefix + attributes.activity_id, attributes.activity_type.name, "scheduled", summary)
+        identifier, summary = self._prefix + attributes.activity_id, await self._summary(event)
+        step = Step(identifier, attributes.activity_type.name, "scheduled", summary)
         self.open[event.event_id] = step
         return step
+
+    async def _local(self, event: HistoryEvent) -> Step | None:
+        """A local activity leaves one event, when it is over."""
+        attributes = event.marker_recorded_event_attributes
+        if attributes.marker_name != _LOCAL_ACTIVITY:
+            return None
+        told = json.loads(attributes.details["data"].payloads[0].data)
+        failed = attributes.HasField("failure")
+        return Step(
+            self._prefix + told["activity_id"],
+            told["activity_type"],
+            "failed" if failed else "completed",
+            await self._summary(event),
+            attempt=told["attempt"],
+            error=_reason(attributes.failure) if failed else None,
+        )
+
+    async def _summary(self, event: HistoryEvent) -> str:
+        if not event.user_metadata.HasField("summary"):
+            return ""
+        [summary] = await self._converter.decode([event.user_metadata.summary], [str])
+        return str(summary)
 
     def _start(self, event: HistoryEvent) -> None:
         """Only the last attempt has a start event, written when it ends."""

@@ -37,22 +37,39 @@ async def execute_step(
     _refuse_full_history(activity)
     try:
         async with WINDOW.get().place(len(sent.payload.data)):
-            given = await workflow.execute_activity(
-                activity,
-                sent,
-                result_type=RawValue,
-                start_to_close_timeout=options.timeout,
-                heartbeat_timeout=options.heartbeat,
-                retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
-                task_queue=options.task_queue,
-                priority=Priority(priority_key=options.priority),
-                summary=shorten(summary),
-            )
-    except ActivityError as error:
-        if (raised := rebuilt(error)) is not None:
+            given = await _executed(activity, sent, options, shorten(summary))
+    except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
+        if (raised := rebuilt(error, activity)) is not None:
             raise raised from error
         raise
     return unpacked(given, f"The result of {activity}", response)
+
+
+async def _executed(activity: str, sent: RawValue, options: StepOptions, summary: str) -> RawValue:
+    retries = RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30))
+    given: RawValue
+    if options.local:
+        given = await workflow.execute_local_activity(
+            activity,
+            sent,
+            result_type=RawValue,
+            start_to_close_timeout=options.timeout,
+            retry_policy=retries,
+            summary=summary,
+        )
+    else:
+        given = await workflow.execute_activity(
+            activity,
+            sent,
+            result_type=RawValue,
+            start_to_close_timeout=options.timeout,
+            heartbeat_timeout=options.heartbeat,
+            retry_policy=retries,
+            task_queue=options.task_queue,
+            priority=Priority(priority_key=options.priority),
+            summary=summary,
+        )
+    return given
 
 
 def _refuse_full_history(activity: str) -> None:
@@ -84,13 +101,13 @@ def shorten(text: str, limit: int = MOST_SHOWN) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def rebuilt(error: ActivityError) -> Exception | None:
+def rebuilt(error: ActivityError | ApplicationError, activity: str) -> Exception | None:
     """The exception that the activity raised, so that LangGraph's retry and error policies match it by type.
 
     Its class is one of Perdure's, or one that this process has loaded already; nothing is imported for it. For a
     cancellation or a time-out there is none.
     """
-    cause = error.cause
+    cause = error.cause if isinstance(error, ActivityError) else error
     if not isinstance(cause, ApplicationError) or not cause.type:
         return None
     if cause.type in _OWN:
@@ -98,7 +115,7 @@ def rebuilt(error: ActivityError) -> Exception | None:
     origin, arguments = _origin(cause)
     class_ = _loaded(origin)
     if class_ is None:
-        return StepFailed(f"{cause.type}: {cause.message} (step {error.activity_type})")
+        return StepFailed(f"{cause.type}: {cause.message} (step {activity})")
     made: Exception = class_.__new__(class_)
     made.args = tuple(arguments) if arguments is not None else (cause.message,)
     return made
