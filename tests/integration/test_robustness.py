@@ -336,3 +336,20 @@ async def test_2500_calls_at_once_all_complete(bench) -> None:
 
     assert result["output"] == {"sum": 2_499 * 2_500}
     assert len(steps(history)) == 2_500
+
+
+async def test_a_hundred_tool_calls_on_a_long_conversation_leave_a_small_history(bench) -> None:
+    @tool
+    def read(page: int) -> str:
+        """Read a page."""
+        return f"{page:04} " * 1_000
+
+    agent = Agent("reader", agent_with(read).build, tools=[read], recursion_limit=300)
+    script = [*(call("read", f"call-{page}", page=page) for page in range(100)), AIMessage("Read.")]
+    long_ago = [{"role": "user", "content": "word " * 160} for _ in range(1_000)]
+    made = bench(agent, ScriptedModel(script=script), cached=100)
+
+    result, history = await made.run([*long_ago, {"role": "user", "content": "Read it all."}])
+
+    assert result["output"] == "Read."
+    assert sum(event.ByteSize() for event in history.events) < 5_000_000
