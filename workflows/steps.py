@@ -15,6 +15,8 @@ from activities.sizes import packed
 from agents.errors import StepFailed, UnsupportedValue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
     from agents.agent import StepOptions
@@ -26,26 +28,39 @@ MOST_SHOWN = 100
 
 
 async def execute_step(
-    activity: str, request: BaseModel, response: type[Response], *, options: StepOptions, summary: str
+    activity: str,
+    request: BaseModel,
+    response: type[Response],
+    *,
+    options: StepOptions,
+    summary: str,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Response:
+    """`overrides` are arguments of Temporal's `execute_activity` that go before the options."""
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     try:
         given = await workflow.execute_activity(
             activity,
             sent,
             result_type=RawValue,
-            start_to_close_timeout=options.timeout,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
-            task_queue=options.task_queue,
-            priority=Priority(priority_key=options.priority),
             summary=shorten(summary),
+            **{**_arguments(options), **(overrides or {})},
         )
     except ActivityError as error:
         if (raised := rebuilt(error)) is not None:
             raise raised from error
         raise
     return unpacked(given, f"The result of {activity}", response)
+
+
+def _arguments(options: StepOptions) -> dict[str, Any]:
+    return {
+        "start_to_close_timeout": options.timeout,
+        "heartbeat_timeout": options.heartbeat,
+        "retry_policy": RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
+        "task_queue": options.task_queue,
+        "priority": Priority(priority_key=options.priority),
+    }
 
 
 def async_only(*_args: object, **_kwargs: object) -> Never:
