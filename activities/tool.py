@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from langchain_core.tools import BaseTool, ToolException
@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
 from activities.transcript import TranscriptPart
-from activities.wire import Types, decode, encode, types_in
+from activities.wire import TAG, Types, decode, encode, types_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from activities.transcript import TranscriptCache
     from agents.agent import Agent
@@ -40,7 +40,7 @@ class RuntimeData(BaseModel):
 
 
 class MovedMessages(BaseModel):
-    """A list of messages that was taken out of the arguments, and where it belongs: `["runtime", "messages"]`."""
+    """A list of messages that was taken out of encoded values, and where it belongs: `["runtime", "messages"]`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -103,7 +103,7 @@ class ToolCalls:
         tool = self._registry[request.agent].tool(request.tool)
         types = self._types[request.agent]
         written: list[Any] = []
-        config = _config(request, types, written)
+        config = task_config(request, types, written)
         arguments = await self._arguments(request, types, config)
         token = var_child_runnable_config.set(config)
         try:
@@ -118,11 +118,9 @@ class ToolCalls:
 
     async def _arguments(self, request: ToolRequest, types: Types, config: RunnableConfig) -> dict[str, Any]:
         """The arguments as the body takes them. A runtime's own state is under the runtime's name until here."""
-        values: dict[str, Any] = decode(request.arguments, types)
-        values |= {name: decode(data.state, types) for name, data in request.runtime.items()}
-        for moved in request.messages:
-            _, messages = await self._transcripts.open(moved.transcript)
-            _put(values, moved.path, list(messages))
+        encoded = request.arguments | {name: data.state for name, data in request.runtime.items()}
+        await put_back(encoded, request.messages, self._transcripts)
+        values: dict[str, Any] = decode(encoded, types)
         for name, data in request.runtime.items():
             values[name] = _tool_runtime(request, data, values[name], config, types)
         return values
@@ -137,11 +135,16 @@ def _response(kind: Literal["value", "interrupt", "error"], value: Any, written:
     return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(written, path="written"))
 
 
-def _put(values: dict[str, Any], path: list[str], messages: list[Any]) -> None:
-    *parents, last = path
-    for name in parents:
-        values = values[name]
-    values[last] = messages
+async def put_back(encoded: dict[str, Any], moved: Sequence[MovedMessages], transcripts: TranscriptCache) -> None:
+    """Puts the messages where they were, into values that are still encoded: decoding lets messages pass."""
+    for each in moved:
+        _, messages = await transcripts.open(each.transcript)
+        *parents, last = each.path
+        values = encoded
+        for name in parents:
+            values = values[name]
+            values = values["value"][1] if TAG in values else values  # the fields of a model or a dataclass
+        values[last] = list(messages)
 
 
 async def _run_body(tool: BaseTool, arguments: dict[str, Any], config: RunnableConfig) -> Any:
@@ -187,7 +190,20 @@ def _tool_runtime(
     )
 
 
-def _config(request: ToolRequest, types: Types, written: list[Any]) -> RunnableConfig:
+class TaskData(Protocol):
+    """What a request says of the graph's task that it comes from."""
+
+    @property
+    def configurable(self) -> dict[str, Any]: ...
+    @property
+    def metadata(self) -> dict[str, Any]: ...
+    @property
+    def tags(self) -> list[str]: ...
+    @property
+    def answers(self) -> list[Any]: ...
+
+
+def task_config(request: TaskData, types: Types, written: list[Any]) -> RunnableConfig:
     """The config of a graph's task, made here because the task itself is in the workflow.
 
     `interrupt()` and `get_stream_writer()` find what they need under private keys of LangGraph; this function is

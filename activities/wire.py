@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_type_hints
 from uuid import UUID
 
 from langchain_core.documents import Document
-from langchain_core.messages import AnyMessage, BaseMessage
-from langgraph.types import Command, Interrupt, Send
+from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage
+from langgraph.types import Command, Interrupt, Overwrite, Send, TimeoutPolicy
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter
+from typing_extensions import is_typeddict
 
 from agents.errors import UnsupportedValue
 
@@ -38,7 +39,11 @@ def dump_message(message: BaseMessage) -> dict[str, Any]:
 
 
 def load_message(value: Any) -> BaseMessage:
-    return value if isinstance(value, BaseMessage) else _message.validate_python(value)
+    if isinstance(value, BaseMessage):
+        return value
+    if value.get("type") == "remove":  # LangChain's union of messages leaves it out
+        return RemoveMessage.model_validate(value)
+    return _message.validate_python(value)
 
 
 Message = Annotated[Any, BeforeValidator(load_message), PlainSerializer(dump_message)]
@@ -52,28 +57,36 @@ def name_of(type_: type) -> str:
 def types_in(annotations: Iterable[Any]) -> dict[str, type]:
     """The pydantic models, dataclasses and enums that the annotations mention, by name, with their fields' types."""
     found: dict[str, type] = {}
-    pending = list(annotations)
+    pending, seen = list(annotations), list[Any]()
     while pending:
         annotation = pending.pop()
         pending.extend(get_args(annotation))
-        if not _is_structured(annotation) or name_of(annotation) in found:
+        if not isinstance(annotation, type) or annotation in seen:
             continue
-        found[name_of(annotation)] = annotation
+        seen.append(annotation)
         pending.extend(_field_types(annotation))
+        if _is_structured(annotation):
+            found[name_of(annotation)] = annotation
     return found
 
 
-def _is_structured(annotation: Any) -> bool:
-    return isinstance(annotation, type) and (
-        issubclass(annotation, (BaseModel, Enum)) or dataclasses.is_dataclass(annotation)
-    )
+def _is_structured(type_: type) -> bool:
+    return issubclass(type_, (BaseModel, Enum)) or dataclasses.is_dataclass(type_)
 
 
 def _field_types(type_: type) -> Iterator[Any]:
     if issubclass(type_, BaseModel):
         yield from (field.annotation for field in type_.model_fields.values())
-    elif dataclasses.is_dataclass(type_):
-        yield from (field.type for field in dataclasses.fields(type_))
+    elif is_typeddict(type_) or dataclasses.is_dataclass(type_):
+        yield from hints_of(type_).values()
+
+
+def hints_of(thing: Any) -> dict[str, Any]:
+    """The annotations of a class or function. As they stand, where one names what can't be found."""
+    try:
+        return get_type_hints(thing, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return dict(getattr(thing, "__annotations__", {}))
 
 
 # Encoding
@@ -122,8 +135,7 @@ def _encode_object(value: Any, path: str) -> Any:
         artifact = getattr(value, "artifact", None)
         return _tagged("message", [dump_message(value), encode(artifact, path=f"{path}.artifact")])
     if isinstance(value, BaseModel):
-        fields = {name: getattr(value, name) for name in type(value).model_fields} | (value.model_extra or {})
-        return _tagged("model", [name_of(type(value)), _encode_mapping(fields, path)])
+        return _tagged("model", _encode_model(value, path))
     for tag, type_, dump, _ in _PLAIN:
         if type(value) is type_:
             return _tagged(tag, encode(dump(value), path=path))
@@ -134,6 +146,22 @@ def _encode_object(value: Any, path: str) -> Any:
         f"{path} is a {name_of(type(value))}, which can't cross between workflow and activity. "
         "Pass data: JSON values, messages, documents, pydantic models or dataclasses."
     )
+
+
+def _encode_model(model: BaseModel, path: str) -> list[Any]:
+    """Name, fields, and the names of fields that were left to their defaults: LangGraph looks at what was set."""
+    fields = {name: getattr(model, name) for name in type(model).model_fields} | (model.model_extra or {})
+    unset = [name for name in type(model).model_fields if name not in model.model_fields_set]
+    return [name_of(type(model)), _encode_mapping(fields, path), *([unset] if unset else [])]
+
+
+def _take_send_apart(send: Send) -> list[Any]:
+    return [send.node, send.arg, *([send.timeout] if send.timeout else [])]
+
+
+def _make_send(parts: list[Any]) -> Send:
+    node, arg, *timeout = parts
+    return Send(node, arg, timeout=timeout[0] if timeout else None)
 
 
 _PLAIN: tuple[tuple[str, type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
@@ -152,7 +180,7 @@ _PLAIN: tuple[tuple[str, type, Callable[[Any], Any], Callable[[Any], Any]], ...]
     ),
     ("decimal", Decimal, str, Decimal),
     ("uuid", UUID, str, UUID),
-    ("send", Send, lambda value: [value.node, value.arg], lambda value: Send(*value)),
+    ("send", Send, _take_send_apart, _make_send),
     (
         "command",
         Command,
@@ -193,7 +221,7 @@ def _decode_tagged(tag: str, value: Any, types: Types) -> Any:  # noqa: PLR0911 
         case "enum":
             return _listed(value[0], types)[value[1]]
         case "model":
-            return _listed(value[0], types).model_validate(decode(value[1], types), by_alias=True, by_name=True)
+            return _decode_model(_listed(value[0], types), decode(value[1], types), value[2] if value[2:] else ())
         case "dataclass":
             return _listed(value[0], types)(**decode(value[1], types))
         case _:
@@ -205,6 +233,12 @@ def _decode_message(fields: Any, artifact: Any, types: Types) -> BaseMessage:
     if artifact is not None:
         message.artifact = decode(artifact, types)  # type: ignore[attr-defined] # only a ToolMessage has one
     return message
+
+
+def _decode_model(type_: type[BaseModel], fields: Any, unset: Iterable[str]) -> BaseModel:
+    model = type_.model_validate(fields, by_alias=True, by_name=True)
+    model.model_fields_set.difference_update(unset)
+    return model
 
 
 def _listed(name: str, types: Types) -> Any:
@@ -221,4 +255,4 @@ def _load(tag: str) -> Callable[[Any], Any]:
     raise UnsupportedValue(f"{tag!r} is no type that Perdure wrote. The data comes from elsewhere, or a newer version.")
 
 
-_OWN_TYPES: Types = {name_of(Document): Document}
+_OWN_TYPES: Types = {name_of(type_): type_ for type_ in (Document, Overwrite, TimeoutPolicy)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agents.errors import UnknownTool, known
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.retrievers import BaseRetriever
@@ -73,7 +73,8 @@ class Agent:
     """A named LangGraph graph.
 
     `build` is called once per worker process and must return the same graph each time. `types` are the
-    pydantic models and dataclasses, beside LangChain's own, that tools take and give back.
+    pydantic models and dataclasses, beside LangChain's own, that tools take and give back. `activity_options` says,
+    by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
     """
 
     name: str
@@ -85,6 +86,8 @@ class Agent:
     model_step: StepOptions = field(default_factory=StepOptions)
     tool_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     retrieval_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
+    node_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
+    activity_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

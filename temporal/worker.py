@@ -20,11 +20,13 @@ from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
 from activities.model import ModelCalls
+from activities.node import NodeCalls
 from activities.providers import chat_model, resolve_model
-from activities.retrieval import Retrieval
+from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
+from agents.agent import LiveResources
 from agents.registry import Registry
 from temporal.client import connect, token_log
 from temporal.interceptors import GraphInterceptor
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
     from temporalio.client import Client
 
     from activities.events import TokenSink
@@ -67,13 +70,15 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     embeds = embedder(settings.embedding, environ)
     async with AsyncExitStack() as opened:
         weaviate = await opened.enter_async_context(find_store(settings).open())
+        retrieval = Retrieval(weaviate, embeds)
         worker = make_worker(
             client,
             settings,
             registry=Registry.installed(),
             model_id=lambda name: resolve_model(name, environ) if name else default_model,
             chat_model=functools.cache(functools.partial(chat_model, environ=environ)),
-            activities=_document_activities(Retrieval(weaviate, embeds), Ingestion(weaviate, embeds)),
+            activities=_document_activities(retrieval, Ingestion(weaviate, embeds)),
+            search=functools.partial(_search, retrieval),
             tokens=opened.enter_context(token_log(settings).writing()),
         )
         _settle_memory()
@@ -117,6 +122,10 @@ def _document_activities(retrieval: Retrieval, ingestion: Ingestion) -> list[Cal
     ]
 
 
+def _search(retrieval: Retrieval, collection: str, limit: int) -> BaseRetriever:
+    return WeaviateRetriever(retrieval=retrieval, collection=collection, limit=limit)
+
+
 def ready_process() -> None:
     """Patch and guard this process for workflows. Done once; needed wherever workflow code runs."""
     determinism.install()
@@ -131,25 +140,33 @@ def make_worker(
     model_id: Callable[[str | None], str],
     chat_model: Callable[[str], BaseChatModel],
     activities: Sequence[Callable[..., Any]] = (),
+    search: Callable[[str, int], BaseRetriever] | None = None,
     tokens: TokenSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
-    `model_id` gives the full id of a model by its name, or of the default one; `chat_model` makes the model of an id.
+    `model_id` gives the full id of a model by its name, or of the default one; `chat_model` makes the model of an id,
+    `search` a live retriever, for nodes that run as activities, of a collection and a limit.
     """
     ready_process()
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
     tools = ToolCalls(registry=registry, transcripts=transcripts)
+    graphs = Graphs.of(registry, model_id)
+    nodes = NodeCalls(
+        registry=registry,
+        transcripts=transcripts,
+        resources=lambda agent: LiveResources(lambda name: chat_model(model_id(name)), list(agent.tools), search),
+    )
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
-        activities=[models.call_model, *tools.activities(), *activities],
+        activities=[models.call_model, *tools.activities(), *nodes.activities(graphs.parts), *activities],
         workflow_runner=_runner(settings),
         interceptors=[
             LoggingInterceptor(),
-            GraphInterceptor(Graphs.of(registry, model_id)),
+            GraphInterceptor(graphs),
             FailureInterceptor(),
             SizeInterceptor(),
             HeartbeatInterceptor(),

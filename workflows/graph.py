@@ -7,32 +7,43 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import langsmith
-from langgraph.graph.state import StateGraph
-from langgraph.pregel import Pregel
 
+from agents.graph import activity_parts, compiled_graph
 from workflows.durable import DurableResources
+from workflows.node import with_durable_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.pregel import Pregel
     from langgraph.runtime import RunControl
 
     from agents.agent import Agent
+    from agents.graph import Part
     from agents.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class Graphs:
-    """The compiled graph of each agent. Made once per worker process and shared by all its runs."""
+    """The compiled graph of each agent. Made once per worker process and shared by all its runs.
+
+    `parts` are the nodes and tasks of each agent that run as activities, by name.
+    """
 
     registry: Registry
     compiled: Mapping[str, Pregel[Any, Any, Any, Any]]
+    parts: Mapping[str, Mapping[str, Part]]
 
     @classmethod
     def of(cls, registry: Registry, model_id: Callable[[str | None], str]) -> Graphs:
-        return cls(registry, {agent.name: _compiled(agent, model_id) for agent in registry})
+        built = {agent.name: _compiled(agent, model_id) for agent in registry}
+        return cls(
+            registry,
+            {agent.name: with_durable_nodes(agent, built[agent.name]) for agent in registry},
+            {agent.name: activity_parts(agent, built[agent.name]) for agent in registry},
+        )
 
 
 GRAPHS: ContextVar[Graphs] = ContextVar("perdure_graphs")
@@ -40,12 +51,7 @@ GRAPHS: ContextVar[Graphs] = ContextVar("perdure_graphs")
 
 
 def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any, Any, Any, Any]:
-    graph = agent.build(DurableResources(agent, model_id))
-    compiled = graph.compile() if isinstance(graph, StateGraph) else graph
-    if not isinstance(compiled, Pregel):
-        raise TypeError(
-            f"Agent {agent.name!r}: build() returned a {type(compiled).__name__} where a LangGraph graph is expected."
-        )
+    compiled = compiled_graph(agent, DurableResources(agent, model_id))
     if unfit := [name for name, what in _PER_PROCESS.items() if getattr(compiled, name)]:
         raise ValueError(
             f"Agent {agent.name!r}: its graph is compiled with {' and '.join(unfit)}. {_PER_PROCESS[unfit[0]]}"

@@ -16,6 +16,8 @@ from agents.errors import HistoryFull, StepFailed, UnsupportedValue
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
     from agents.agent import StepOptions
@@ -31,13 +33,20 @@ MOST_SHOWN = 100
 
 
 async def execute_step(
-    activity: str, request: BaseModel, response: type[Response], *, options: StepOptions, summary: str
+    activity: str,
+    request: BaseModel,
+    response: type[Response],
+    *,
+    options: StepOptions,
+    summary: str,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Response:
+    """`overrides` are arguments of Temporal's `execute_activity` that go before the options."""
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     _refuse_full_history(activity)
     try:
         async with WINDOW.get().place(len(sent.payload.data)):
-            given = await _executed(activity, sent, options, shorten(summary))
+            given = await _executed(activity, sent, options, shorten(summary), overrides or {})
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error
@@ -45,11 +54,12 @@ async def execute_step(
     return unpacked(given, f"The result of {activity}", response)
 
 
-async def _executed(activity: str, sent: RawValue, options: StepOptions, summary: str) -> RawValue:
+async def _executed(
+    activity: str, sent: RawValue, options: StepOptions, summary: str, overrides: Mapping[str, Any]
+) -> RawValue:
     retries = RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30))
-    given: RawValue
     if options.local:
-        given = await workflow.execute_local_activity(
+        local: RawValue = await workflow.execute_local_activity(
             activity,
             sent,
             result_type=RawValue,
@@ -57,18 +67,16 @@ async def _executed(activity: str, sent: RawValue, options: StepOptions, summary
             retry_policy=retries,
             summary=summary,
         )
-    else:
-        given = await workflow.execute_activity(
-            activity,
-            sent,
-            result_type=RawValue,
-            start_to_close_timeout=options.timeout,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=retries,
-            task_queue=options.task_queue,
-            priority=Priority(priority_key=options.priority),
-            summary=summary,
-        )
+        return local
+    chosen = {
+        "start_to_close_timeout": options.timeout,
+        "heartbeat_timeout": options.heartbeat,
+        "retry_policy": retries,
+        "task_queue": options.task_queue,
+        "priority": Priority(priority_key=options.priority),
+        "summary": summary,
+    }
+    given: RawValue = await workflow.execute_activity(activity, sent, result_type=RawValue, **{**chosen, **overrides})
     return given
 
 

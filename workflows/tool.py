@@ -6,7 +6,8 @@ import functools
 import inspect
 import json
 from contextvars import ContextVar
-from dataclasses import asdict
+from copy import copy
+from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
@@ -14,15 +15,16 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.config import get_config
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import get_runtime
-from langgraph.types import interrupt
+from langgraph.types import Command, interrupt
+from pydantic import BaseModel
 
 from activities.tool import MovedMessages, RuntimeData, ToolRequest, ToolResponse, config_parameters, types_of
-from activities.wire import decode, encode
+from activities.wire import TAG, decode, encode
 from workflows.run import Run, current_run
 from workflows.steps import execute_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from langchain_core.runnables import RunnableConfig
 
@@ -95,7 +97,7 @@ async def _call_tool(name: str, arguments: dict[str, Any], types: Any) -> Any:
 def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: RunnableConfig) -> ToolRequest:
     runtimes = {key: value for key, value in arguments.items() if isinstance(value, ToolRuntime)}
     values = arguments | {key: runtime.state for key, runtime in runtimes.items()}
-    moved = list(_take_messages(values, run))
+    moved = list(take_messages(values, run))
     encoded = {key: encode(value, path=f"{name}.{key}") for key, value in values.items()}
     return ToolRequest(
         agent=run.agent.name,
@@ -104,23 +106,49 @@ def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: Runnab
         arguments={key: value for key, value in encoded.items() if key not in runtimes},
         messages=moved,
         runtime={key: _runtime_data(runtime, encoded[key]) for key, runtime in runtimes.items()},
-        configurable=_plain(config.get("configurable")),
-        metadata={key: value for key, value in _plain(config.get("metadata")).items() if key != "thread_id"},
+        configurable=plain(config.get("configurable")),
+        metadata={key: value for key, value in plain(config.get("metadata")).items() if key != "thread_id"},
         tags=list(config.get("tags") or []),
     )
 
 
-def _take_messages(values: dict[str, Any], run: Run) -> Iterator[MovedMessages]:
-    """Moves the conversation out of injected arguments: the worker has most of it already."""
+def take_messages(values: dict[str, Any], run: Run, path: Sequence[str] = ()) -> Iterator[MovedMessages]:
+    """Moves the conversation out of values that will be encoded: the worker has most of it already."""
     for key, value in values.items():
         if _is_conversation(value):
             values[key] = None
-            yield MovedMessages(path=[key], transcript=run.transcript.part(value))
-        elif isinstance(value, dict):
-            fields = {field: item for field, item in value.items() if _is_conversation(item)}
-            values[key] = value | dict.fromkeys(fields)
-            for field, messages in fields.items():
-                yield MovedMessages(path=[key, field], transcript=run.transcript.part(messages))
+            yield MovedMessages(path=[*path, key], transcript=run.transcript.part(value))
+        elif len(path) < DEEPEST and (inner := _fields(value)):
+            moved = list(take_messages(inner, run, [*path, key]))
+            changed = [each.path[len(path) + 1] for each in moved]
+            values[key] = _with(value, {name: inner[name] for name in changed}) if changed else value
+            yield from moved
+
+
+DEEPEST = 2
+"""Levels below the first that are searched for a conversation: LangChain's agents put a tool call beside a state."""
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    match value:
+        case dict():
+            return dict(value) if TAG not in value and all(isinstance(key, str) for key in value) else {}
+        case BaseModel() if not isinstance(value, BaseMessage):
+            return {name: getattr(value, name) for name in type(value).model_fields}
+        case _ if is_dataclass(value) and not isinstance(value, (type, ToolRuntime, Command)):
+            return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+        case _:
+            return {}
+
+
+def _with(value: Any, changed: dict[str, Any]) -> Any:
+    """A copy with other fields, made without the checks of its class."""
+    if isinstance(value, dict):
+        return value | changed
+    copied = copy(value)
+    for name, each in changed.items():
+        object.__setattr__(copied, name, each)
+    return copied
 
 
 def _is_conversation(value: Any) -> bool:
@@ -132,7 +160,7 @@ def _runtime_data(runtime: ToolRuntime[Any, Any], state: Any) -> RuntimeData:
     return RuntimeData(state=state, context=encode(runtime.context, path="context"), execution=execution)
 
 
-def _plain(mapping: Any) -> dict[str, Any]:
+def plain(mapping: Any) -> dict[str, Any]:
     """What graph code put into a config, without LangGraph's own objects."""
     return {
         key: value
