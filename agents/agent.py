@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable  # noqa: TC003 -- read by whoever asks for the type hints
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agents.errors import UnknownTool, known
+from langchain_core.runnables import RunnableLambda
+
+from agents.errors import UnknownAgent, UnknownTool, known
+from agents.exchange import graph_input, output_of
+from agents.graph import compiled_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.retrievers import BaseRetriever
+    from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import StateGraph
     from langgraph.pregel import Pregel
@@ -42,6 +48,9 @@ class Resources(Protocol):
 
     def retriever(self, collection: str, *, limit: int = 6) -> BaseRetriever:
         """Hybrid search over `collection`, at most `limit` passages a query."""
+
+    def agent(self, name: str) -> Runnable[Any, Any]:
+        """The agent `name`, by the input and the output of its runs. In a workflow, a child workflow of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,7 @@ class LiveResources:
     chat_model: Callable[[str | None], BaseChatModel]
     tools: list[BaseTool] = field(default_factory=list)
     search: Callable[[str, int], BaseRetriever] | None = None
+    agents: Sequence[Agent] = ()
 
     def model(self, name: str | None = None) -> BaseChatModel:
         return self.chat_model(name)
@@ -123,3 +133,19 @@ class LiveResources:
         if self.search is None:
             raise LookupError(f"No retriever was given for collection {collection!r}: pass `search=`.")
         return self.search(collection, limit)
+
+    def agent(self, name: str) -> Runnable[Any, Any]:
+        for agent in self.agents:
+            if agent.name == name:
+                return RunnableLambda(partial(run_agent, agent, replace(self, tools=[*agent.tools])))
+        raise UnknownAgent(f"Unknown agent {name!r}. {known(agent.name for agent in self.agents)} Pass `agents=`.")
+
+
+async def run_agent(agent: Agent, resources: Resources, given: Any) -> Any:
+    """The output of `agent` for the input `given`, here and now."""
+    return output_of(await final_state(agent, resources, given))
+
+
+async def final_state(agent: Agent, resources: Resources, given: Any) -> Any:
+    graph = compiled_graph(agent, resources)
+    return await graph.ainvoke(graph_input(graph, given), {"recursion_limit": agent.recursion_limit})

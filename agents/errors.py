@@ -20,6 +20,7 @@ PerdureError
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
     ├── StepFailed                a step's exception, of a class that the workflow does not know
+    ├── AgentFailed               another agent, called as a child, failed
     └── GraphFailed               an exception out of the agent's own graph
 """
 
@@ -118,6 +119,10 @@ class BlockingCall(FatalError):
 
 
 class StepFailed(FatalError):
+    pass
+
+
+class AgentFailed(FatalError):
     pass
 
 

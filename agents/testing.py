@@ -10,9 +10,8 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.retrievers import BaseRetriever
-from langgraph.graph.state import StateGraph
 
-from agents.agent import LiveResources
+from agents.agent import LiveResources, final_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,17 +89,25 @@ class ListedDocuments(BaseRetriever):
         return sorted(self.documents, key=shared)[: self.limit]
 
 
-async def run_live(agent: Agent, given: Any, *, model: BaseChatModel, documents: Sequence[Document] = ()) -> Any:
-    """The final state of the agent's graph in plain LangGraph. `given` is the graph's input, or a question."""
+async def run_live(
+    agent: Agent,
+    given: Any,
+    *,
+    model: BaseChatModel,
+    documents: Sequence[Document] = (),
+    agents: Sequence[Agent] = (),
+) -> Any:
+    """The final state of the agent's graph in plain LangGraph. `given` is the graph's input, or a question.
+
+    `agents` are those that it may call by `resources.agent`.
+    """
     resources = LiveResources(
         chat_model=lambda _name: model,
         tools=list(agent.tools),
         search=lambda _collection, limit: ListedDocuments(documents=list(documents), limit=limit),
+        agents=agents,
     )
-    graph = agent.build(resources)
-    compiled = graph.compile() if isinstance(graph, StateGraph) else graph
-    question = {"messages": [{"role": "user", "content": given}]} if isinstance(given, str) else given
-    return await compiled.ainvoke(question, {"recursion_limit": agent.recursion_limit})
+    return await final_state(agent, resources, given)
 
 
 def call(tool: str, call_id: str = "call-1", /, **arguments: Any) -> AIMessage:

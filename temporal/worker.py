@@ -156,7 +156,9 @@ def make_worker(
     nodes = NodeCalls(
         registry=registry,
         transcripts=transcripts,
-        resources=lambda agent: LiveResources(lambda name: chat_model(model_id(name)), list(agent.tools), search),
+        resources=lambda agent: LiveResources(
+            lambda name: chat_model(model_id(name)), list(agent.tools), search, [*registry]
+        ),
     )
     return Worker(
         client,

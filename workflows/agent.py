@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from langchain_core.messages import BaseMessage
 from langgraph.errors import GraphDrained
 from langgraph.types import Command, Interrupt
 from pydantic import ValidationError
-from pydantic_core import to_jsonable_python
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -16,7 +14,8 @@ from temporalio.exceptions import ApplicationError
 from activities.sizes import packed
 from activities.transcript import TRANSCRIPT_QUERY, Messages
 from agents.citation import Citation
-from agents.errors import InvalidInput, UnsupportedValue
+from agents.errors import InvalidInput
+from agents.exchange import graph_input, output_of, plain
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, carried_in, continue_run, history_is_long, refuse_endless, restore
 from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult, Question, Usage, explain
@@ -25,9 +24,6 @@ from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.input import NO_INPUT, read_input
 from workflows.run import Run
 from workflows.steps import shorten, unpacked
-
-if TYPE_CHECKING:
-    from langgraph.pregel import Pregel
 
 EXAMPLE = '{"agent": "research", "input": "How do I set a timer in a workflow?"}'
 
@@ -99,7 +95,7 @@ class AgentWorkflow:
         """Lets lists of runs show who waits, by memo. The memo is a command, too: without one in this task, a worker
         that has lost the run would be handed the answer before it has replayed the question.
         """
-        questions = [Question(id=interrupt.id, value=_plain(interrupt.value, "question")) for interrupt in asked]
+        questions = [Question(id=interrupt.id, value=plain(interrupt.value, "question")) for interrupt in asked]
         packed(questions, "What the run asks", workflow.payload_converter())
         self._questions = {question.id: question for question in questions}
         self._answers = {}
@@ -134,29 +130,8 @@ def parse(raw: RawValue) -> AgentInput:
     return given
 
 
-def graph_input(graph: Pregel[Any, Any, Any, Any], given: Any) -> Any:
-    """A text becomes the first message of a conversation, where the graph has one."""
-    has_messages = "messages" in graph.channels
-    if isinstance(given, str) and has_messages:
-        return {"messages": [{"role": "user", "content": given}]}
-    if isinstance(given, list) and has_messages:
-        return {"messages": given}
-    return given
-
-
 def _result(run: Run, state: Any) -> AgentResult:
     return AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
-
-
-def output_of(state: Any) -> Any:
-    """The structured response, else the text of the last message, else the state itself, as plain JSON."""
-    if isinstance(state, dict):
-        if state.get("structured_response") is not None:
-            return _plain(state["structured_response"], "structured_response")
-        messages = state.get("messages")
-        if isinstance(messages, list) and messages and isinstance(messages[-1], BaseMessage):
-            return messages[-1].text
-    return _plain(state, "output")
 
 
 def _citations(state: Any) -> list[Citation]:
@@ -170,13 +145,6 @@ def _readable(result: AgentResult) -> AgentResult:
     what = "The result of the run"
     unpacked(packed(result, what, workflow.payload_converter()), what, AgentResult)
     return result
-
-
-def _plain(value: Any, path: str) -> Any:
-    try:
-        return to_jsonable_python(value, bytes_mode="base64")
-    except (ValueError, RecursionError) as error:  # pydantic's own errors are ValueErrors
-        raise UnsupportedValue(f"{path} can't be written as JSON: {error}. Keep data alone in the state.") from None
 
 
 def _interrupts(state: Any) -> list[Interrupt]:

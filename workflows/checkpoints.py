@@ -92,7 +92,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
                 self._values[place, channel, int(version)] = _kept(channel, checkpoint["channel_values"][channel])
         kept = self._checkpoints.setdefault(place, {})
         kept[checkpoint["id"]] = _Kept(
-            _copied(_with_values(checkpoint, {})),
+            copied(_with_values(checkpoint, {})),
             get_checkpoint_metadata(config, metadata),
             get_checkpoint_id(config),
         )
@@ -224,14 +224,14 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
 
     def _tuple(self, place: Place, identifier: str) -> CheckpointTuple:
         checkpoint, metadata, parent = self._checkpoints[place][identifier]
-        values = {channel: _copied(value) for channel, value in self._channels(place, checkpoint).items()}
+        values = {channel: copied(value) for channel, value in self._channels(place, checkpoint).items()}
         writes = sorted(self._writes.get((place, identifier), {}).values(), key=_order)
         return CheckpointTuple(
             _config(place, identifier),
-            _with_values(_copied(checkpoint), values),
+            _with_values(copied(checkpoint), values),
             metadata,
             _config(place, parent) if parent else None,
-            [(write.task, write.channel, _copied(write.value)) for write in writes],
+            [(write.task, write.channel, copied(write.value)) for write in writes],
         )
 
     def _listed(self, config: RunnableConfig | None) -> Iterator[tuple[Place, str]]:
@@ -267,22 +267,22 @@ def _order(write: _Write) -> tuple[str, str, int]:
 def _kept(channel: str, value: Value) -> Value:
     """A copy to keep. Raises `UnsupportedValue` for what holds a lock or a connection, or has no end."""
     try:
-        return _copied(value)
+        return copied(value)
     except Exception as error:  # noqa: BLE001 -- copying calls the value's own code
         raise UnsupportedValue(
             f"{channel!r} of the state can't be copied: {type(error).__name__}: {error}. Keep data alone in the state."
         ) from None
 
 
-def _copied(value: Value) -> Value:
+def copied(value: Value) -> Value:
     """A copy that shares what nothing changes in place: plain values and messages."""
     match value:
         case None | str() | int() | float() | bool() | BaseMessage():
             return value
         case dict() if type(value) is dict:
-            return cast("Value", {key: _copied(item) for key, item in value.items()})
+            return cast("Value", {key: copied(item) for key, item in value.items()})
         case list() if type(value) is list:
-            return cast("Value", [_copied(item) for item in value])
+            return cast("Value", [copied(item) for item in value])
         case _:
             return deepcopy(value)
 

@@ -22,12 +22,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import langchain_core.utils.uuid as langchain_uuid
 import langgraph.checkpoint.base.id as langgraph_id
 from temporalio import workflow
+from temporalio.worker._workflow_instance import _WorkflowBeingEvictedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
     from contextvars import Context
 
 Value = TypeVar("Value")
+
+Evicted = _WorkflowBeingEvictedError
+"""What code that cleans up runs into while a worker drops the run from its cache. It has no public name."""
 
 UUID_EPOCH = 0x01B21DD213814000
 """Intervals of 100 ns between 1582-10-15, where UUID version 6 begins to count, and 1970-01-01 (RFC 9562)."""
@@ -310,7 +314,7 @@ class _HashedFuture(asyncio.Future[Any]):
 def _settle(future: asyncio.Future[Any], function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     try:
         future.set_result(function(*args))
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, Evicted):
         raise
     except StopIteration as error:
         future.set_exception(_tamed(error))  # a future can't carry it
@@ -324,7 +328,7 @@ async def _contained(coroutine: Coroutine[Any, Any, Value]) -> Value:
     """`sys.exit()` in a node would end the worker's event loop, and every run on it."""
     try:
         return await coroutine
-    except (Exception, asyncio.CancelledError, GeneratorExit):
+    except (Exception, asyncio.CancelledError, GeneratorExit, Evicted):
         raise
     except BaseException as error:
         raise _tamed(error) from error

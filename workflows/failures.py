@@ -16,6 +16,7 @@ from temporalio.workflow import ContinueAsNewError, NondeterminismError
 from activities.failures import last_frames
 from activities.masking import mask_credentials
 from agents.errors import GraphFailed, PerdureError
+from workflows.determinism import Evicted
 from workflows.steps import shorten
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def failing_the_run() -> Iterator[None]:
     """What the block raises fails the run, and says what it was. Cancellation stays what it is."""
     try:
         yield
-    except (NondeterminismError, ContinueAsNewError, asyncio.CancelledError, GeneratorExit):
+    except (Evicted, NondeterminismError, ContinueAsNewError, asyncio.CancelledError, GeneratorExit):
         raise
     except BaseException as error:
         if is_cancelled_exception(error):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import langsmith
 
 from agents.graph import activity_parts, compiled_graph
+from workflows.cache import RunCache
 from workflows.durable import DurableResources
 from workflows.node import with_durable_nodes
 
@@ -60,7 +61,6 @@ def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any
 
 
 _PER_PROCESS = {
-    "cache": "A cache would outlive a replay, which must find what the first run found. Leave it out.",
     "store": "A store would be shared by all runs and outlive a replay. Leave it out, and keep data by a tool.",
     "interrupt_before_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
     "interrupt_after_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
@@ -69,7 +69,8 @@ _PER_PROCESS = {
 
 
 def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int]) -> Pregel[Any, Any, Any, Any]:
-    return graph.copy({"checkpointer": saver})
+    """A copy for one run, with a cache of its own where the author's has one."""
+    return graph.copy({"checkpointer": saver, "cache": RunCache() if graph.cache is not None else None})
 
 
 async def run_graph(graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig, control: RunControl) -> Any:

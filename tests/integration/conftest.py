@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -37,16 +37,21 @@ class Bench:
     model: BaseChatModel
     settings: Settings
     activities: list[Any]
+    others: list[Agent] = field(default_factory=list)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry.of([self.agent, *self.others])
 
     @property
     def graphs(self) -> Graphs:
-        return Graphs.of(Registry.of([self.agent]), lambda name: name or "scripted")
+        return Graphs.of(self.registry, lambda name: name or "scripted")
 
     def worker(self) -> Any:
         return make_worker(
             self.client,
             self.settings,
-            registry=Registry.of([self.agent]),
+            registry=self.registry,
             model_id=lambda name: name or "scripted",
             chat_model=lambda _id: self.model,
             activities=self.activities,
@@ -90,12 +95,18 @@ def bench(client: Client):
     """Makes a bench. The cache is off unless said otherwise, so each workflow task replays from the start."""
 
     def make(
-        agent: Agent, model: BaseChatModel, *, cached: int = 0, sandbox: bool = False, activities: Any = ()
+        agent: Agent,
+        model: BaseChatModel,
+        *,
+        cached: int = 0,
+        sandbox: bool = False,
+        activities: Any = (),
+        others: Any = (),
     ) -> Bench:
         settings = Settings(
             task_queue=f"test-{uuid.uuid4().hex[:8]}",
             worker=WorkerSettings(cached_workflows=cached, sandbox=sandbox),
         )
-        return Bench(client, agent, model, settings, list(activities))
+        return Bench(client, agent, model, settings, list(activities), list(others))
 
     return make

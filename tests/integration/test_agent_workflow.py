@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import sys
 import uuid
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
+from langgraph.cache.memory import InMemoryCache
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import CachePolicy, Send
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from agents import Agent, Resources, StepOptions
-from agents.testing import ScriptedModel, call
+from agents.testing import ScriptedModel, call, run_live
 from temporal.replay import InputsDiffer
 from tests.integration.cases import add, agent_with, asking, confirm, multiply, two_calls
 from tests.integration.conftest import PATIENCE, steps
@@ -375,3 +378,45 @@ async def questions_of(handle: Any) -> list[dict[str, Any]]:
         description = await handle.describe()
         assert description.status is not None
         assert description.status.name == "RUNNING"
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["with a cache", "without"])
+async def test_a_node_with_a_cache_policy_is_asked_once_where_the_graph_has_a_cache(bench, cached) -> None:
+    asked: list[str] = []
+
+    @tool
+    async def price(item: str) -> int:
+        """Look up a price."""
+        asked.append(item)
+        return len(item)
+
+    class Basket(TypedDict):
+        items: list[str]
+        prices: Annotated[list[int], operator.add]
+
+    def each_item(state: dict[str, Any]) -> list[Send]:
+        return [Send("look_up", item) for item in state["items"]]
+
+    def build(resources: Resources) -> Any:
+        async def look_up(item: str) -> dict[str, Any]:
+            return {"prices": [await resources.tools[0].ainvoke({"item": item})]}
+
+        graph = StateGraph(Basket)
+        graph.add_node("look_up", look_up, cache_policy=CachePolicy())
+        graph.add_node("total", lambda _state: {})
+        graph.add_conditional_edges(START, each_item, ["look_up"])
+        graph.add_edge("look_up", "total")
+        graph.add_conditional_edges("total", lambda state: each_item(state) if len(state["prices"]) == 2 else "__end__")
+        return graph.compile(cache=InMemoryCache() if cached else None)
+
+    given = {"items": ["pear", "fig"], "prices": []}
+    agent = Agent("basket", build, tools=[price])
+    plain = await run_live(agent, given, model=GREETING)
+    in_plain = sorted(asked)
+    asked.clear()
+
+    result, _ = await bench(agent, GREETING).run(given)
+
+    assert result["output"] == plain
+    assert sorted(asked) == in_plain
+    assert len(asked) == (2 if cached else 4)

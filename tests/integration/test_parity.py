@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agents.exchange import output_of
 from agents.testing import ScriptedModel, run_live
 from tests.integration.cases import CASES, Case
 from tests.integration.conftest import steps
-from workflows.agent import output_of
 
 
 def name_of(case: Case) -> str:

@@ -1,7 +1,6 @@
 """What a worker refuses before it takes up a run."""
 
 import pytest
-from langgraph.cache.memory import InMemoryCache
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
 
@@ -21,12 +20,11 @@ def outline() -> StateGraph:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"cache": InMemoryCache()}, "cache. A cache would outlive a replay"),
         ({"store": InMemoryStore()}, "store. A store would be shared by all runs"),
         ({"interrupt_before": ["node"]}, "interrupt_before_nodes. Breakpoints of a graph are not supported yet"),
         ({"interrupt_after": ["node"]}, "interrupt_after_nodes. Breakpoints of a graph are not supported yet"),
     ],
-    ids=["cache", "store", "before", "after"],
+    ids=["store", "before", "after"],
 )
 def test_what_a_run_cannot_honour_is_refused_with_the_reason(arguments, words) -> None:
     with pytest.raises(ValueError, match=f"Agent 'one': its graph is compiled with {words}"):

@@ -3,12 +3,30 @@
 import asyncio
 from contextlib import suppress
 
+import pytest
+
 from workflows.window import Window
 
 
 async def settled() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def stepping():
+    """Makes steps that stay in a window, and ends them all with the test."""
+    made: list[Steps] = []
+
+    def make(**limits: int) -> Steps:
+        made.append(Steps(Window(**limits)))
+        return made[-1]
+
+    yield make
+    tasks = [task for steps in made for task in steps.tasks.values()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Steps:
@@ -44,8 +62,8 @@ class Steps:
                 self.under_way.remove(name)
 
 
-async def test_steps_over_the_window_wait_and_come_in_order() -> None:
-    steps = Steps(Window(steps=2))
+async def test_steps_over_the_window_wait_and_come_in_order(stepping) -> None:
+    steps = stepping(steps=2)
     for name in "abcd":
         await steps.start(name)
     assert steps.under_way == ["a", "b"]
@@ -57,8 +75,8 @@ async def test_steps_over_the_window_wait_and_come_in_order() -> None:
     assert steps.under_way == ["c", "d"]
 
 
-async def test_large_requests_wait_for_room_and_small_ones_do_not_pass_them() -> None:
-    steps = Steps(Window(size=10))
+async def test_large_requests_wait_for_room_and_small_ones_do_not_pass_them(stepping) -> None:
+    steps = stepping(size=10)
     await steps.start("half", 5)
     await steps.start("more", 6)
     await steps.start("little", 1)
@@ -68,8 +86,8 @@ async def test_large_requests_wait_for_room_and_small_ones_do_not_pass_them() ->
     assert steps.under_way == ["more", "little"]
 
 
-async def test_a_request_larger_than_the_window_has_it_to_itself() -> None:
-    steps = Steps(Window(size=10))
+async def test_a_request_larger_than_the_window_has_it_to_itself(stepping) -> None:
+    steps = stepping(size=10)
     await steps.start("huge", 100)
     await steps.start("little", 1)
     assert steps.under_way == ["huge"]
@@ -78,8 +96,8 @@ async def test_a_request_larger_than_the_window_has_it_to_itself() -> None:
     assert steps.under_way == ["little"]
 
 
-async def test_a_step_that_is_cancelled_while_it_waits_takes_no_place() -> None:
-    steps = Steps(Window(steps=1))
+async def test_a_step_that_is_cancelled_while_it_waits_takes_no_place(stepping) -> None:
+    steps = stepping(steps=1)
     for name in "abc":
         await steps.start(name)
 
@@ -89,8 +107,8 @@ async def test_a_step_that_is_cancelled_while_it_waits_takes_no_place() -> None:
     assert steps.under_way == ["c"]
 
 
-async def test_a_step_that_is_cancelled_as_its_turn_comes_gives_the_place_on() -> None:
-    steps = Steps(Window(steps=1))
+async def test_a_step_that_is_cancelled_as_its_turn_comes_gives_the_place_on(stepping) -> None:
+    steps = stepping(steps=1)
     for name in "abc":
         await steps.start(name)
 
