@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from langgraph.store.memory import InMemoryStore
+
 from agents.errors import UnknownTool, known
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import StateGraph
     from langgraph.pregel import Pregel
+    from langgraph.store.base import BaseStore
 
     # A graph's four type parameters are its author's; nothing here depends on them.
     Graph = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 RESERVED = frozenset(
-    {"call_model", "retrieve", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
+    {"call_model", "retrieve", "store", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
 )
 """Activities of Perdure's own: a tool is an activity that has the tool's name."""
 
@@ -77,6 +80,7 @@ class Agent:
     model_step: StepOptions = field(default_factory=StepOptions)
     tool_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     retrieval_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
+    store_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -99,11 +103,15 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class LiveResources:
-    """Resources that act at once: for notebooks, LangGraph Studio and tests."""
+    """Resources that act at once: for notebooks, LangGraph Studio and tests.
+
+    A graph finds `store` where it is compiled with it: `build(resources).compile(store=resources.store)`.
+    """
 
     chat_model: Callable[[str | None], BaseChatModel]
     tools: list[BaseTool] = field(default_factory=list)
     search: Callable[[str, int], BaseRetriever] | None = None
+    store: BaseStore = field(default_factory=InMemoryStore)
 
     def model(self, name: str | None = None) -> BaseChatModel:
         return self.chat_model(name)

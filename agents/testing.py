@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.retrievers import BaseRetriever
 from langgraph.graph.state import StateGraph
+from langgraph.store.memory import InMemoryStore
 
 from agents.agent import LiveResources
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import CallbackManagerForLLMRun, CallbackManagerForRetrieverRun
     from langchain_core.runnables import Runnable
+    from langgraph.store.base import BaseStore
 
     from agents.agent import Agent
 
@@ -90,15 +92,27 @@ class ListedDocuments(BaseRetriever):
         return sorted(self.documents, key=shared)[: self.limit]
 
 
-async def run_live(agent: Agent, given: Any, *, model: BaseChatModel, documents: Sequence[Document] = ()) -> Any:
-    """The final state of the agent's graph in plain LangGraph. `given` is the graph's input, or a question."""
+async def run_live(
+    agent: Agent,
+    given: Any,
+    *,
+    model: BaseChatModel,
+    documents: Sequence[Document] = (),
+    store: BaseStore | None = None,
+) -> Any:
+    """The final state of the agent's graph in plain LangGraph. `given` is the graph's input, or a question.
+
+    The graph's store is `store`, or an `InMemoryStore` of its own.
+    """
     resources = LiveResources(
         chat_model=lambda _name: model,
         tools=list(agent.tools),
         search=lambda _collection, limit: ListedDocuments(documents=list(documents), limit=limit),
+        store=store or InMemoryStore(),
     )
     graph = agent.build(resources)
     compiled = graph.compile() if isinstance(graph, StateGraph) else graph
+    compiled = compiled.copy({"store": resources.store})
     question = {"messages": [{"role": "user", "content": given}]} if isinstance(given, str) else given
     return await compiled.ainvoke(question, {"recursion_limit": agent.recursion_limit})
 

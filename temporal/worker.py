@@ -23,8 +23,11 @@ from activities.model import ModelCalls
 from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval
 from activities.sizes import SizeInterceptor
+from activities.store import Stores
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
+from activities.weaviate_items import WeaviateItems
+from activities.weaviate_store import WeaviateStore
 from agents.registry import Registry
 from temporal.client import connect, token_log
 from temporal.interceptors import GraphInterceptor
@@ -42,9 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from langchain_core.language_models import BaseChatModel
+    from langgraph.store.base import BaseStore
     from temporalio.client import Client
 
     from activities.events import TokenSink
+    from activities.wire import Types
     from temporal.settings import Settings
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
@@ -74,6 +79,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             model_id=lambda name: resolve_model(name, environ) if name else default_model,
             chat_model=functools.cache(functools.partial(chat_model, environ=environ)),
             activities=_document_activities(Retrieval(weaviate, embeds), Ingestion(weaviate, embeds)),
+            store=functools.partial(WeaviateStore, WeaviateItems(weaviate, embeds)),
             tokens=opened.enter_context(token_log(settings).writing()),
         )
         _settle_memory()
@@ -131,21 +137,24 @@ def make_worker(
     model_id: Callable[[str | None], str],
     chat_model: Callable[[str], BaseChatModel],
     activities: Sequence[Callable[..., Any]] = (),
+    store: Callable[[Types], BaseStore] | None = None,
     tokens: TokenSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
-    `model_id` gives the full id of a model by its name, or of the default one; `chat_model` makes the model of an id.
+    `model_id` gives the full id of a model by its name, or of the default one; `chat_model` makes the model of an id,
+    and `store` the store of an agent that has these types.
     """
     ready_process()
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
-    tools = ToolCalls(registry=registry, transcripts=transcripts)
+    stores = Stores(registry=registry, make=store)
+    tools = ToolCalls(registry=registry, transcripts=transcripts, store_of=stores.of)
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
-        activities=[models.call_model, *tools.activities(), *activities],
+        activities=[models.call_model, stores.store, *tools.activities(), *activities],
         workflow_runner=_runner(settings),
         interceptors=[
             LoggingInterceptor(),

@@ -10,7 +10,9 @@ import langsmith
 from langgraph.graph.state import StateGraph
 from langgraph.pregel import Pregel
 
+from activities.tool import types_of
 from workflows.durable import DurableResources
+from workflows.store import DurableStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,12 +51,12 @@ def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any
         raise ValueError(
             f"Agent {agent.name!r}: its graph is compiled with {' and '.join(unfit)}. {_PER_PROCESS[unfit[0]]}"
         )
-    return compiled
+    return compiled.copy({"store": DurableStore(types_of(agent))})
 
 
 _PER_PROCESS = {
     "cache": "A cache would outlive a replay, which must find what the first run found. Leave it out.",
-    "store": "A store would be shared by all runs and outlive a replay. Leave it out, and keep data by a tool.",
+    "store": "A store of its own would outlive a replay. Leave the store out: the run brings its own.",
     "interrupt_before_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
     "interrupt_after_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
 }

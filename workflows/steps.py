@@ -49,7 +49,10 @@ async def execute_step(
 
 
 def async_only(*_args: object, **_kwargs: object) -> Never:
-    raise NotImplementedError("In a workflow, models, tools and retrievers are asynchronous: use `await ...ainvoke()`.")
+    raise NotImplementedError(
+        "In a workflow, models, tools, retrievers and stores are asynchronous: "
+        "use `await ...ainvoke()`, and `await store.aput()` and the like."
+    )
 
 
 def unpacked(raw: RawValue, what: str, type_: type[Response]) -> Response:

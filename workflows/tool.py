@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.config import get_config
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import get_runtime
+from langgraph.store.base import BaseStore
 from langgraph.types import interrupt
 
 from activities.tool import MovedMessages, RuntimeData, ToolRequest, ToolResponse, config_parameters, types_of
@@ -94,7 +95,9 @@ async def _call_tool(name: str, arguments: dict[str, Any], types: Any) -> Any:
 
 def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: RunnableConfig) -> ToolRequest:
     runtimes = {key: value for key, value in arguments.items() if isinstance(value, ToolRuntime)}
-    values = arguments | {key: runtime.state for key, runtime in runtimes.items()}
+    stores = [key for key, value in arguments.items() if isinstance(value, BaseStore)]
+    values = {key: value for key, value in arguments.items() if key not in stores}
+    values |= {key: runtime.state for key, runtime in runtimes.items()}
     moved = list(_take_messages(values, run))
     encoded = {key: encode(value, path=f"{name}.{key}") for key, value in values.items()}
     return ToolRequest(
@@ -104,6 +107,7 @@ def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: Runnab
         arguments={key: value for key, value in encoded.items() if key not in runtimes},
         messages=moved,
         runtime={key: _runtime_data(runtime, encoded[key]) for key, runtime in runtimes.items()},
+        stores=stores,
         configurable=_plain(config.get("configurable")),
         metadata={key: value for key, value in _plain(config.get("metadata")).items() if key != "thread_id"},
         tags=list(config.get("tags") or []),

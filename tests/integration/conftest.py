@@ -37,6 +37,7 @@ class Bench:
     model: BaseChatModel
     settings: Settings
     activities: list[Any]
+    store: Any = None
 
     @property
     def graphs(self) -> Graphs:
@@ -50,6 +51,7 @@ class Bench:
             model_id=lambda name: name or "scripted",
             chat_model=lambda _id: self.model,
             activities=self.activities,
+            store=self.store,
         )
 
     async def start(self, given: Any, *, run_id: str | None = None) -> WorkflowHandle[Any, Any]:
@@ -88,12 +90,18 @@ def bench(client: Client):
     """Makes a bench. The cache is off unless said otherwise, so each workflow task replays from the start."""
 
     def make(
-        agent: Agent, model: BaseChatModel, *, cached: int = 0, sandbox: bool = False, activities: Any = ()
+        agent: Agent,
+        model: BaseChatModel,
+        *,
+        cached: int = 0,
+        sandbox: bool = False,
+        activities: Any = (),
+        store: Any = None,
     ) -> Bench:
         settings = Settings(
             task_queue=f"test-{uuid.uuid4().hex[:8]}",
             worker=WorkerSettings(cached_workflows=cached, sandbox=sandbox),
         )
-        return Bench(client, agent, model, settings, list(activities))
+        return Bench(client, agent, model, settings, list(activities), store)
 
     return make

@@ -22,7 +22,7 @@ def outline() -> StateGraph:
     ("arguments", "words"),
     [
         ({"cache": InMemoryCache()}, "cache. A cache would outlive a replay"),
-        ({"store": InMemoryStore()}, "store. A store would be shared by all runs"),
+        ({"store": InMemoryStore()}, "store. A store of its own would outlive a replay"),
         ({"interrupt_before": ["node"]}, "interrupt_before_nodes. Breakpoints of a graph are not supported yet"),
         ({"interrupt_after": ["node"]}, "interrupt_after_nodes. Breakpoints of a graph are not supported yet"),
     ],
