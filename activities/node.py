@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from langgraph.pregel import Pregel
+    from langgraph.store.base import BaseStore
     from langgraph.types import RetryPolicy
 
     from activities.transcript import TranscriptCache
@@ -108,11 +109,17 @@ class NodeCalls:
     """The activities of all agents' nodes. `resources` gives an agent its live models, tools and retrievers."""
 
     def __init__(
-        self, *, registry: Registry, transcripts: TranscriptCache, resources: Callable[[Agent], Resources]
+        self,
+        *,
+        registry: Registry,
+        transcripts: TranscriptCache,
+        resources: Callable[[Agent], Resources],
+        store_of: Callable[[str], BaseStore] | None = None,
     ) -> None:
         self._registry = registry
         self._transcripts = transcripts
         self._resources = resources
+        self._store_of = store_of
         self._agents: dict[str, _Live] = {}
 
     def activities(self, parts: Mapping[str, Mapping[str, Part]]) -> list[Callable[..., Awaitable[NodeResponse]]]:
@@ -137,7 +144,8 @@ class NodeCalls:
         given = {"input": request.input}
         await put_back(given, request.messages, self._transcripts)
         written: list[Any] = []
-        config = _config(request, part, live.types, written)
+        store = self._store_of(request.agent) if self._store_of else None
+        config = _config(request, part, live.types, written, store)
         try:
             kind, value = await _outcome(part, decode(given["input"], live.types), config)
         except Exception as error:
@@ -197,13 +205,15 @@ async def _run(part: Part, given: Any, config: RunnableConfig) -> Any:
     return await _arun_with_timeout(task, config, _resolve_timeout(part.timeout), None, stream=False)
 
 
-def _config(request: NodeRequest, part: Part, types: Types, written: list[Any]) -> RunnableConfig:
+def _config(
+    request: NodeRequest, part: Part, types: Types, written: list[Any], store: BaseStore | None
+) -> RunnableConfig:
     """The config of the node's task. As in `task_config`, the keys are private to LangGraph; test_node.py knows when
     they move.
     """
     from langgraph._internal import _constants as keys  # noqa: PLC0415 -- see above
 
-    config = task_config(request, types, written)
+    config = task_config(request, types, written, store)
     config["callbacks"] = None
     config["metadata"] = {**part.metadata, **request.metadata}
     if request.recursion_limit is not None:

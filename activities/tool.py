@@ -1,6 +1,6 @@
 """One activity type per tool, named after it. Only the tool's body runs here.
 
-Validation, the error policy and the `ToolMessage` stay where the graph runs. `ToolRuntime`, injected state,
+Validation, the error policy and the `ToolMessage` stay where the graph runs. `ToolRuntime`, injected state and store,
 `get_config()`, `get_stream_writer()` and `interrupt()` work in the body as they do in plain LangGraph.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import operator
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
@@ -15,7 +16,7 @@ from langchain_core.tools import BaseTool, ToolException
 from langgraph.errors import GraphInterrupt
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import ExecutionInfo, Runtime
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
 from activities.transcript import TranscriptPart
@@ -23,6 +24,8 @@ from activities.wire import TAG, Types, decode, encode, types_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from langgraph.store.base import BaseStore
 
     from activities.transcript import TranscriptCache
     from agents.agent import Agent
@@ -49,8 +52,8 @@ class MovedMessages(BaseModel):
 
 
 class ToolRequest(BaseModel):
-    """`arguments` are encoded. `runtime` names the argument that takes a `ToolRuntime`, `answers` the
-    answers, encoded, to the interrupts that the body has raised so far.
+    """`arguments` are encoded. `runtime` names the argument that takes a `ToolRuntime`, `stores` those that take the
+    store, `answers` the answers, encoded, to the interrupts that the body has raised so far.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +64,7 @@ class ToolRequest(BaseModel):
     arguments: dict[str, Any]
     messages: list[MovedMessages] = []
     runtime: dict[str, RuntimeData] = {}
+    stores: list[str] = Field(default=[], exclude_if=operator.not_)
     configurable: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     tags: list[str] = []
@@ -83,9 +87,12 @@ class ToolResponse(BaseModel):
 class ToolCalls:
     """The activities of all tools of all agents. Agents may have different tools of one name."""
 
-    def __init__(self, *, registry: Registry, transcripts: TranscriptCache) -> None:
+    def __init__(
+        self, *, registry: Registry, transcripts: TranscriptCache, store_of: Callable[[str], BaseStore] | None = None
+    ) -> None:
         self._registry = registry
         self._transcripts = transcripts
+        self._store_of = store_of
         self._types = {agent.name: types_of(agent) for agent in registry}
 
     def activities(self) -> list[Callable[..., Awaitable[ToolResponse]]]:
@@ -103,7 +110,8 @@ class ToolCalls:
         tool = self._registry[request.agent].tool(request.tool)
         types = self._types[request.agent]
         written: list[Any] = []
-        config = task_config(request, types, written)
+        store = self._store_of(request.agent) if self._store_of else None
+        config = task_config(request, types, written, store)
         arguments = await self._arguments(request, types, config)
         token = var_child_runnable_config.set(config)
         try:
@@ -123,7 +131,7 @@ class ToolCalls:
         values: dict[str, Any] = decode(encoded, types)
         for name, data in request.runtime.items():
             values[name] = _tool_runtime(request, data, values[name], config, types)
-        return values
+        return values | dict.fromkeys(request.stores, _runtime_of(config).store)
 
 
 def types_of(agent: Agent) -> Types:
@@ -179,13 +187,14 @@ _CONFIGS = (
 def _tool_runtime(
     request: ToolRequest, data: RuntimeData, state: Any, config: RunnableConfig, types: Types
 ) -> ToolRuntime[Any, Any]:
+    runtime = _runtime_of(config)
     return ToolRuntime(
         state=state,
         context=decode(data.context, types),
         config=config,
-        stream_writer=_runtime_of(config).stream_writer,
+        stream_writer=runtime.stream_writer,
         tool_call_id=request.call_id,
-        store=None,
+        store=runtime.store,
         execution_info=ExecutionInfo(**data.execution) if data.execution else None,
     )
 
@@ -203,7 +212,7 @@ class TaskData(Protocol):
     def answers(self) -> list[Any]: ...
 
 
-def task_config(request: TaskData, types: Types, written: list[Any]) -> RunnableConfig:
+def task_config(request: TaskData, types: Types, written: list[Any], store: BaseStore | None) -> RunnableConfig:
     """The config of a graph's task, made here because the task itself is in the workflow.
 
     `interrupt()` and `get_stream_writer()` find what they need under private keys of LangGraph; this function is
@@ -213,7 +222,7 @@ def task_config(request: TaskData, types: Types, written: list[Any]) -> Runnable
     from langgraph._internal._scratchpad import PregelScratchpad  # noqa: PLC0415 -- see above
     from langgraph.pregel._algo import LazyAtomicCounter  # noqa: PLC0415 -- see above
 
-    runtime: Runtime[Any] = Runtime(stream_writer=written.append, heartbeat=activity.heartbeat)
+    runtime: Runtime[Any] = Runtime(stream_writer=written.append, heartbeat=activity.heartbeat, store=store)
     scratchpad = PregelScratchpad(
         step=0,
         stop=0,

@@ -1,7 +1,7 @@
 """Weaviate: collections of chunks, written with deterministic ids and searched by words and vectors at once.
 
-The only file that knows Weaviate. Runs in activities, and live. Each failure of the server leaves here as one short
-error of ours: the client's own chain of exceptions is longer than Temporal allows.
+With `activities/weaviate_items.py` the only file that knows Weaviate. Runs in activities, and live. Each failure of
+the server leaves here as one short error of ours: the client's own chain of exceptions is longer than Temporal allows.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from agents.errors import CollectionMismatch, ProviderRefused, ServiceUnavailabl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from weaviate.collections import CollectionAsync
 
@@ -125,10 +126,10 @@ class Weaviate:
 
     async def fingerprints(self, name: str, origin: str, document: str) -> dict[str, int]:
         """How many chunks of the document are stored under each of its fingerprints."""
-        return await self._counts(name, "fingerprint", _of(origin) & _is("document", document))
+        return await self.counts(_class(name), "fingerprint", _of(origin) & _is("document", document))
 
     async def documents(self, name: str, origin: str) -> list[str]:
-        return sorted(await self._counts(name, "document", _of(origin)))
+        return sorted(await self.counts(_class(name), "document", _of(origin)))
 
     async def delete_stale(self, name: str, origin: str, document: str, fingerprint: str) -> None:
         """Deletes what an earlier version of the document left."""
@@ -161,14 +162,19 @@ class Weaviate:
             )
         return [_document(object_) for object_ in found.objects]
 
-    async def _counts(self, name: str, property_: str, where: Any) -> dict[str, int]:
+    async def counts(self, class_: str, property_: str, where: Any) -> dict[str, int]:
+        """How many objects have each value of a property."""
         async with self._calling() as client:
-            found = await _collection(client, name).aggregate.over_all(
+            found = await client.collections.use(class_).aggregate.over_all(
                 filters=where,
                 group_by=GroupByAggregate(prop=property_, limit=MOST_DOCUMENTS),
                 total_count=True,
             )
         return {str(group.grouped_by.value): group.total_count or 0 for group in found.groups}
+
+    def calling(self) -> AbstractAsyncContextManager[WeaviateAsyncClient]:
+        """For the modules that know a collection of another kind."""
+        return self._calling()
 
     @asynccontextmanager
     async def _calling(self) -> AsyncIterator[WeaviateAsyncClient]:

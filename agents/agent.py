@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_core.runnables import RunnableLambda
+from langgraph.store.memory import InMemoryStore
 
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import StateGraph
     from langgraph.pregel import Pregel
+    from langgraph.store.base import BaseStore
 
     # A graph's four type parameters are its author's; nothing here depends on them.
     Graph = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 RESERVED = frozenset(
-    {"call_model", "retrieve", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
+    {"call_model", "retrieve", "store", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
 )
 """Activities of Perdure's own: a tool is an activity that has the tool's name."""
 
@@ -97,6 +99,7 @@ class Agent:
     retrieval_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
     node_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     activity_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    store_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -119,12 +122,16 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class LiveResources:
-    """Resources that act at once: for notebooks, LangGraph Studio and tests."""
+    """Resources that act at once: for notebooks, LangGraph Studio and tests.
+
+    A graph finds `store` where it is compiled with it: `build(resources).compile(store=resources.store)`.
+    """
 
     chat_model: Callable[[str | None], BaseChatModel]
     tools: list[BaseTool] = field(default_factory=list)
     search: Callable[[str, int], BaseRetriever] | None = None
     agents: Sequence[Agent] = ()
+    store: BaseStore = field(default_factory=InMemoryStore)
 
     def model(self, name: str | None = None) -> BaseChatModel:
         return self.chat_model(name)
@@ -141,11 +148,11 @@ class LiveResources:
         raise UnknownAgent(f"Unknown agent {name!r}. {known(agent.name for agent in self.agents)} Pass `agents=`.")
 
 
-async def run_agent(agent: Agent, resources: Resources, given: Any) -> Any:
+async def run_agent(agent: Agent, resources: LiveResources, given: Any) -> Any:
     """The output of `agent` for the input `given`, here and now."""
     return output_of(await final_state(agent, resources, given))
 
 
-async def final_state(agent: Agent, resources: Resources, given: Any) -> Any:
-    graph = compiled_graph(agent, resources)
+async def final_state(agent: Agent, resources: LiveResources, given: Any) -> Any:
+    graph = compiled_graph(agent, resources).copy({"store": resources.store})
     return await graph.ainvoke(graph_input(graph, given), {"recursion_limit": agent.recursion_limit})

@@ -14,6 +14,7 @@ PerdureError
     ├── ContextTooLong
     ├── UnknownCollection
     ├── CollectionMismatch        a collection was made by another embedding model
+    ├── NoStore                   a worker was given no store, and a graph uses it
     ├── UnsupportedValue          a value that can't cross the boundary with its type
     ├── ValueTooLarge             a value that Temporal does not take
     ├── HistoryFull               one superstep made more steps than an execution can hold
@@ -95,6 +96,10 @@ class UnknownCollection(FatalError):
 
 
 class CollectionMismatch(FatalError):
+    pass
+
+
+class NoStore(FatalError):
     pass
 
 

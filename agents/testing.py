@@ -10,6 +10,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.retrievers import BaseRetriever
+from langgraph.store.memory import InMemoryStore
 
 from agents.agent import LiveResources, final_state
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import CallbackManagerForLLMRun, CallbackManagerForRetrieverRun
     from langchain_core.runnables import Runnable
+    from langgraph.store.base import BaseStore
 
     from agents.agent import Agent
 
@@ -96,16 +98,18 @@ async def run_live(
     model: BaseChatModel,
     documents: Sequence[Document] = (),
     agents: Sequence[Agent] = (),
+    store: BaseStore | None = None,
 ) -> Any:
     """The final state of the agent's graph in plain LangGraph. `given` is the graph's input, or a question.
 
-    `agents` are those that it may call by `resources.agent`.
+    `agents` are those that it may call by `resources.agent`. Its store is `store`, or an `InMemoryStore` of its own.
     """
     resources = LiveResources(
         chat_model=lambda _name: model,
         tools=list(agent.tools),
         search=lambda _collection, limit: ListedDocuments(documents=list(documents), limit=limit),
         agents=agents,
+        store=store or InMemoryStore(),
     )
     return await final_state(agent, resources, given)
 

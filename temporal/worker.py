@@ -24,8 +24,11 @@ from activities.node import NodeCalls
 from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
+from activities.store import Stores
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
+from activities.weaviate_items import WeaviateItems
+from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
 from temporal.client import connect, token_log
@@ -45,9 +48,11 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.retrievers import BaseRetriever
+    from langgraph.store.base import BaseStore
     from temporalio.client import Client
 
     from activities.events import TokenSink
+    from activities.wire import Types
     from temporal.settings import Settings
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
@@ -79,6 +84,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             chat_model=functools.cache(functools.partial(chat_model, environ=environ)),
             activities=_document_activities(retrieval, Ingestion(weaviate, embeds)),
             search=functools.partial(_search, retrieval),
+            store=functools.partial(WeaviateStore, WeaviateItems(weaviate, embeds)),
             tokens=opened.enter_context(token_log(settings).writing()),
         )
         _settle_memory()
@@ -141,17 +147,20 @@ def make_worker(
     chat_model: Callable[[str], BaseChatModel],
     activities: Sequence[Callable[..., Any]] = (),
     search: Callable[[str, int], BaseRetriever] | None = None,
+    store: Callable[[Types], BaseStore] | None = None,
     tokens: TokenSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
     `model_id` gives the full id of a model by its name, or of the default one; `chat_model` makes the model of an id,
-    `search` a live retriever, for nodes that run as activities, of a collection and a limit.
+    `search` a live retriever, for nodes that run as activities, of a collection and a limit, and `store` the store of
+    an agent that has these types.
     """
     ready_process()
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
-    tools = ToolCalls(registry=registry, transcripts=transcripts)
+    stores = Stores(registry=registry, make=store)
+    tools = ToolCalls(registry=registry, transcripts=transcripts, store_of=stores.of)
     graphs = Graphs.of(registry, model_id)
     nodes = NodeCalls(
         registry=registry,
@@ -159,12 +168,19 @@ def make_worker(
         resources=lambda agent: LiveResources(
             lambda name: chat_model(model_id(name)), list(agent.tools), search, [*registry]
         ),
+        store_of=stores.of,
     )
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
-        activities=[models.call_model, *tools.activities(), *nodes.activities(graphs.parts), *activities],
+        activities=[
+            models.call_model,
+            stores.store,
+            *tools.activities(),
+            *nodes.activities(graphs.parts),
+            *activities,
+        ],
         workflow_runner=_runner(settings),
         interceptors=[
             LoggingInterceptor(),

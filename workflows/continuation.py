@@ -16,17 +16,14 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from activities.node import graph_types
 from activities.sizes import packed
-from activities.tool import types_of
-from activities.wire import decode, encode, types_in
+from activities.wire import decode, encode
 from workflows.checkpoints import Snapshot
 from workflows.contracts import AgentInput, Usage
 from workflows.steps import unpacked
 
 if TYPE_CHECKING:
-    from langgraph.pregel import Pregel
-
-    from activities.wire import Types
     from workflows.run import Run
 
 MARK = "perdure"
@@ -92,7 +89,7 @@ def carried_in(raw: RawValue) -> Carried | None:
 
 def restore(run: Run, carried: Carried) -> Command[Any] | None:
     """Makes `run` what it was. Returns what its graph goes on with."""
-    types = {**types_of(run.agent), **state_types(run.graph)}
+    types = graph_types(run.agent, run.graph, ())
     snapshots = [Snapshot(*decode(place, types)) for place in carried.places]
     thread = workflow.info().workflow_id
     run.saver.restore(snapshots)
@@ -101,12 +98,6 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     for conversation in _conversations(snapshots):
         run.transcript.part(conversation)
     return None if carried.answers is None else Command(resume=decode(carried.answers, types))
-
-
-def state_types(graph: Pregel[Any, Any, Any, Any]) -> Types:
-    """The types that the channels of a graph and its subgraphs are declared with."""
-    graphs = [graph, *(subgraph for _, subgraph in graph.get_subgraphs(recurse=True))]
-    return types_in(channel.UpdateType for each in graphs for channel in getattr(each, "channels", {}).values())
 
 
 def refuse_endless(run: Run) -> None:

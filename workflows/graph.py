@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import langsmith
 
+from activities.tool import types_of
 from agents.graph import activity_parts, compiled_graph
 from workflows.cache import RunCache
 from workflows.durable import DurableResources
 from workflows.node import with_durable_nodes
+from workflows.store import DurableStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,13 +44,17 @@ class Graphs:
         built = {agent.name: _compiled(agent, model_id) for agent in registry}
         return cls(
             registry,
-            {agent.name: with_durable_nodes(agent, built[agent.name]) for agent in registry},
+            {agent.name: _durable(agent, built[agent.name]) for agent in registry},
             {agent.name: activity_parts(agent, built[agent.name]) for agent in registry},
         )
 
 
 GRAPHS: ContextVar[Graphs] = ContextVar("perdure_graphs")
 """The graphs of the worker that runs this workflow. Its interceptor sets them: a workflow's constructor can't."""
+
+
+def _durable(agent: Agent, graph: Pregel[Any, Any, Any, Any]) -> Pregel[Any, Any, Any, Any]:
+    return with_durable_nodes(agent, graph).copy({"store": DurableStore(types_of(agent))})
 
 
 def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any, Any, Any, Any]:
@@ -61,7 +67,7 @@ def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any
 
 
 _PER_PROCESS = {
-    "store": "A store would be shared by all runs and outlive a replay. Leave it out, and keep data by a tool.",
+    "store": "A store of its own would outlive a replay. Leave the store out: the run brings its own.",
     "interrupt_before_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
     "interrupt_after_nodes": "Breakpoints of a graph are not supported yet. Call interrupt() in the node.",
 }

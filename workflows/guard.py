@@ -1,4 +1,4 @@
-"""Catches I/O done by graph code inside a workflow, by an audit hook, and names the node that did it.
+"""Catches I/O done by graph code inside a workflow, by an audit hook, and names the node and the line that did it.
 
 Modules that pass through Temporal's sandbox have no restrictions there, so this is what stands between a careless
 node and a run that can't be replayed.
@@ -14,6 +14,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from temporalio import workflow
 
 from agents.errors import BlockingCall
+from workflows.lines import authors_line
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -58,7 +59,7 @@ def _no_sleep(seconds: float | SupportsIndex, /) -> None:
     if not workflow.in_workflow():
         return _sleep(seconds)
     raise BlockingCall(
-        f"{_node()} did time.sleep({seconds!r}) inside a workflow, where it blocks the worker. "
+        f"{node()} did time.sleep({seconds!r}) inside a workflow{_place()}, where it blocks the worker. "
         "Use `await asyncio.sleep(...)`, which is a durable timer."
     )
 
@@ -69,7 +70,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if not workflow.in_workflow() or workflow.unsafe.is_sandbox_unrestricted() or _is_importing():
         return
     raise BlockingCall(
-        f"{_node()} did {_what(event, arguments)} inside a workflow, which can't be replayed. "
+        f"{node()} did {_what(event, arguments)} inside a workflow{_place()}, which can't be replayed. "
         "Move it to a tool, whose body runs in an activity."
     )
 
@@ -89,10 +90,16 @@ def _is_importing() -> bool:
     return False
 
 
-def _node() -> str:
+def node() -> str:
+    """Whose code is running, as a message begins: `Node 'peek'`."""
     config = var_child_runnable_config.get() or {}
-    node = (config.get("metadata") or {}).get("langgraph_node")
-    return f"Node {node!r}" if node else "Graph code"
+    name = (config.get("metadata") or {}).get("langgraph_node")
+    return f"Node {name!r}" if name else "Graph code"
+
+
+def _place() -> str:
+    line = authors_line(sys._getframe())  # noqa: SLF001 -- the way to look at one's callers
+    return f" ({line})" if line else ""
 
 
 def _what(event: str, arguments: tuple[Any, ...]) -> str:

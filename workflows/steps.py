@@ -92,7 +92,10 @@ def _refuse_full_history(activity: str) -> None:
 
 
 def async_only(*_args: object, **_kwargs: object) -> Never:
-    raise NotImplementedError("In a workflow, models, tools and retrievers are asynchronous: use `await ...ainvoke()`.")
+    raise NotImplementedError(
+        "In a workflow, models, tools, retrievers and stores are asynchronous: "
+        "use `await ...ainvoke()`, and `await store.aput()` and the like."
+    )
 
 
 def unpacked(raw: RawValue, what: str, type_: type[Response]) -> Response:

@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.config import get_config
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import get_runtime
+from langgraph.store.base import BaseStore
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
@@ -96,7 +97,9 @@ async def _call_tool(name: str, arguments: dict[str, Any], types: Any) -> Any:
 
 def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: RunnableConfig) -> ToolRequest:
     runtimes = {key: value for key, value in arguments.items() if isinstance(value, ToolRuntime)}
-    values = arguments | {key: runtime.state for key, runtime in runtimes.items()}
+    stores = [key for key, value in arguments.items() if isinstance(value, BaseStore)]
+    values = {key: value for key, value in arguments.items() if key not in stores}
+    values |= {key: runtime.state for key, runtime in runtimes.items()}
     moved = list(take_messages(values, run))
     encoded = {key: encode(value, path=f"{name}.{key}") for key, value in values.items()}
     return ToolRequest(
@@ -106,6 +109,7 @@ def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: Runnab
         arguments={key: value for key, value in encoded.items() if key not in runtimes},
         messages=moved,
         runtime={key: _runtime_data(runtime, encoded[key]) for key, runtime in runtimes.items()},
+        stores=stores,
         configurable=plain(config.get("configurable")),
         metadata={key: value for key, value in plain(config.get("metadata")).items() if key != "thread_id"},
         tags=list(config.get("tags") or []),

@@ -37,6 +37,7 @@ class Bench:
     model: BaseChatModel
     settings: Settings
     activities: list[Any]
+    store: Any = None
     others: list[Agent] = field(default_factory=list)
 
     @property
@@ -55,6 +56,7 @@ class Bench:
             model_id=lambda name: name or "scripted",
             chat_model=lambda _id: self.model,
             activities=self.activities,
+            store=self.store,
         )
 
     async def start(
@@ -102,11 +104,12 @@ def bench(client: Client):
         sandbox: bool = False,
         activities: Any = (),
         others: Any = (),
+        store: Any = None,
     ) -> Bench:
         settings = Settings(
             task_queue=f"test-{uuid.uuid4().hex[:8]}",
             worker=WorkerSettings(cached_workflows=cached, sandbox=sandbox),
         )
-        return Bench(client, agent, model, settings, list(activities), list(others))
+        return Bench(client, agent, model, settings, list(activities), store, list(others))
 
     return make

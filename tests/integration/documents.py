@@ -22,12 +22,14 @@ from activities.retrieval import Retrieval, RetrievalRequest, WeaviateRetriever
 from activities.weaviate import Weaviate, WeaviateConnection
 from agents import Registry
 from temporal.dev.stack import Stack
+from temporal.interceptors import GraphInterceptor
 from temporal.replay import replay_strictly
 from workflows.contracts import INGEST_WORKFLOW, IngestResult
 from workflows.graph import Graphs
 from workflows.ingestion import IngestWorkflow
 
 INSTALLED = {"kind": "installed"}
+NO_GRAPHS = Graphs.of(Registry.of([]), lambda name: name or "none")
 
 
 class OtherEmbedder:
@@ -75,7 +77,7 @@ class Library:
             handle = await self.start(request, queue)
             result = await handle.result()
         history = await handle.fetch_history()
-        await replay_strictly(history, Graphs.of(Registry.of([]), lambda name: name or "none"))
+        await replay_strictly(history, NO_GRAPHS)
         return IngestResult.model_validate(result), history
 
     async def start(self, request: Any, queue: str) -> WorkflowHandle[Any, Any]:
@@ -102,7 +104,7 @@ class Library:
                 ingestion.ingest_documents,
                 ingestion.remove_missing,
             ],
-            interceptors=[FailureInterceptor(), HeartbeatInterceptor()],
+            interceptors=[GraphInterceptor(NO_GRAPHS), FailureInterceptor(), HeartbeatInterceptor()],
             workflow_runner=UnsandboxedWorkflowRunner(),
             max_cached_workflows=0,
         ):

@@ -185,7 +185,7 @@ async def test_a_node_that_opens_a_file_fails_the_run_and_is_named(bench, tmp_pa
     error = await failure_of(bench(Agent("peeking", build), GREETING), "x")
 
     assert error.type == "BlockingCall"
-    assert error.message.startswith(f"Node 'peek' did open('{file}') inside a workflow")
+    assert error.message.startswith(f"Node 'peek' did open('{file}') inside a workflow ({__file__}:")
     assert "Move it to a tool" in error.message
 
 

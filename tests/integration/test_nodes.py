@@ -146,7 +146,6 @@ def runnables() -> Any:
 def surroundings() -> Any:
     async def look(_state: Totals, config: RunnableConfig, runtime: Runtime) -> Any:
         assert get_config()["metadata"]["langgraph_node"] == "first"
-        assert runtime.store is None
         info = runtime.execution_info
         seen = [config["metadata"]["langgraph_node"], str(config["metadata"]["start_to_close_timeout"])]
         return {"path": [*seen, str(info.node_attempt), info.checkpoint_ns.partition(":")[0]]}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from langchain.tools import ToolRuntime
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException, tool
-from langgraph.config import get_config, get_stream_writer
+from langgraph.config import get_config, get_store, get_stream_writer
+from langgraph.prebuilt import InjectedStore
+from langgraph.store.base import BaseStore
+from langgraph.store.memory import InMemoryStore
 from langgraph.types import interrupt
 from temporalio.testing import ActivityEnvironment
 
@@ -26,9 +29,12 @@ class Money:
     amount: int
 
 
-async def run(body: BaseTool, arguments: dict[str, Any] | None = None, **request: Any) -> ToolResponse:
+async def run(
+    body: BaseTool, arguments: dict[str, Any] | None = None, *, store: BaseStore | None = None, **request: Any
+) -> ToolResponse:
     agent = Agent("shop", lambda _resources: None, tools=[body], types=[Money])  # type: ignore[arg-type, return-value]
-    [activity] = ToolCalls(registry=Registry.of([agent]), transcripts=TranscriptCache()).activities()
+    calls = ToolCalls(registry=Registry.of([agent]), transcripts=TranscriptCache(), store_of=lambda _agent: store)
+    [activity] = calls.activities()
     sent = ToolRequest(agent="shop", tool=body.name, arguments=encode(arguments or {}), **request)
     return await ActivityEnvironment().run(activity, ToolRequest.model_validate_json(sent.model_dump_json()))
 
@@ -42,6 +48,18 @@ async def test_a_synchronous_body_runs_in_a_thread_of_its_own() -> None:
     response = await run(where)
 
     assert response.value != threading.current_thread().name
+
+
+async def test_a_tool_finds_the_store_in_each_of_langgraphs_ways() -> None:
+    @tool
+    def keep(store: Annotated[BaseStore, InjectedStore()], runtime: ToolRuntime) -> Any:
+        """Keep."""
+        runtime.store.put(("n",), "k", {"v": 1})
+        return [get_store().get(("n",), "k").value, store.get(("n",), "k").value]
+
+    response = await run(keep, stores=["store"], runtime={"runtime": RuntimeData(state=None)}, store=InMemoryStore())
+
+    assert response.value == [{"v": 1}, {"v": 1}]
 
 
 async def test_an_asynchronous_body_and_a_subclass_run() -> None:

@@ -20,7 +20,7 @@ def outline() -> StateGraph:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"store": InMemoryStore()}, "store. A store would be shared by all runs"),
+        ({"store": InMemoryStore()}, "store. A store of its own would outlive a replay"),
         ({"interrupt_before": ["node"]}, "interrupt_before_nodes. Breakpoints of a graph are not supported yet"),
         ({"interrupt_after": ["node"]}, "interrupt_after_nodes. Breakpoints of a graph are not supported yet"),
     ],

@@ -1,0 +1,73 @@
+"""DurableStore: LangGraph's store, whose operations are an activity. Runs in workflows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langgraph.store.base import BaseStore, GetOp, Item, ListNamespacesOp, PutOp, SearchItem, SearchOp
+
+from activities.store import STORE, FoundItem, StoreRequest, StoreResponse, checked, operation_of, shown
+from activities.wire import decode
+from workflows.run import current_run
+from workflows.steps import async_only, execute_step, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from langgraph.store.base import Op, Result
+
+    from activities.wire import Types
+
+
+class DurableStore(BaseStore):
+    """What `runtime.store`, `get_store()` and `InjectedStore` give to nodes. Values have these types."""
+
+    def __init__(self, types: Types) -> None:
+        self._types = types
+
+    batch = async_only
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        run = current_run()
+        asked = checked(ops)
+        request = StoreRequest(agent=run.agent.name, operations=[operation_of(op) for op in asked])
+        response = await execute_step(
+            STORE, request, StoreResponse, options=run.agent.store_step, summary=_summary(asked)
+        )
+        return [self._result(op, found) for op, found in zip(asked, response.results, strict=True)]
+
+    def _result(self, op: Op, found: Any) -> Result:
+        match op:
+            case GetOp():
+                return None if found is None else Item(**self._fields(found))
+            case SearchOp():
+                return [SearchItem(**self._fields(each), score=each.score) for each in found]
+            case ListNamespacesOp():
+                return [tuple(each) for each in found]
+            case PutOp():
+                return None
+            case _:
+                assert_never(op)
+
+    def _fields(self, found: FoundItem) -> dict[str, Any]:
+        value = decode(found.value, self._types)
+        return {**found.model_dump(exclude={"value", "score"}), "value": value}
+
+
+def _summary(ops: Sequence[Op]) -> str:
+    return ", ".join(map(_said, ops))
+
+
+def _said(op: Op) -> str:
+    match op:
+        case GetOp():
+            return f"get {shown(op.namespace, op.key)}"
+        case PutOp():
+            return f"{'delete' if op.value is None else 'put'} {shown(op.namespace, op.key)}"
+        case SearchOp():
+            asked = f" · “{shorten(op.query, 60)}”" if op.query else ""
+            return f"search {shown(op.namespace_prefix)}{asked}"
+        case ListNamespacesOp():
+            return "list namespaces"
+        case _:
+            assert_never(op)
