@@ -27,6 +27,7 @@ from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
 from agents.registry import Registry
 from temporal.client import connect, token_log
+from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
 from temporal.packages import refuse_clashing
 from temporal.settings import read_environment
@@ -141,6 +142,7 @@ def make_worker(
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
     tools = ToolCalls(registry=registry, transcripts=transcripts)
+    limits = payload_limits(client.data_converter, most=settings.storage.largest)
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -149,9 +151,9 @@ def make_worker(
         workflow_runner=_runner(settings),
         interceptors=[
             LoggingInterceptor(),
-            GraphInterceptor(Graphs.of(registry, model_id)),
+            GraphInterceptor(Graphs.of(registry, model_id), limits),
             FailureInterceptor(),
-            SizeInterceptor(),
+            SizeInterceptor(limits),
             HeartbeatInterceptor(),
         ],
         max_cached_workflows=settings.worker.cached_workflows,

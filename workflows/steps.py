@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 import agents.errors
 from activities.sizes import packed
 from agents.errors import StepFailed, UnsupportedValue
+from workflows.outbox import OUTBOX
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -24,23 +25,27 @@ Response = TypeVar("Response")
 MOST_SHOWN = 100
 """Characters of a summary: what Temporal's web UI shows, and in any script below the server's limit of 400 bytes."""
 
+MOST_READ = 10_000
+"""Characters that are looked at for it: a text of megabytes would take long, and a workflow has no time."""
+
 
 async def execute_step(
     activity: str, request: BaseModel, response: type[Response], *, options: StepOptions, summary: str
 ) -> Response:
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     try:
-        given = await workflow.execute_activity(
-            activity,
-            sent,
-            result_type=RawValue,
-            start_to_close_timeout=options.timeout,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
-            task_queue=options.task_queue,
-            priority=Priority(priority_key=options.priority),
-            summary=shorten(summary),
-        )
+        async with OUTBOX.get().step(sent.payload.ByteSize()):
+            given = await workflow.execute_activity(
+                activity,
+                sent,
+                result_type=RawValue,
+                start_to_close_timeout=options.timeout,
+                heartbeat_timeout=options.heartbeat,
+                retry_policy=RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30)),
+                task_queue=options.task_queue,
+                priority=Priority(priority_key=options.priority),
+                summary=shorten(summary),
+            )
     except ActivityError as error:
         if (raised := rebuilt(error)) is not None:
             raise raised from error
@@ -62,7 +67,7 @@ def unpacked(raw: RawValue, what: str, type_: type[Response]) -> Response:
 
 
 def shorten(text: str, limit: int = MOST_SHOWN) -> str:
-    line = " ".join(text.split())
+    line = " ".join(text[:MOST_READ].split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
