@@ -18,6 +18,7 @@ from langgraph.runtime import ExecutionInfo, Runtime
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.plain import refuse_vast
 from activities.transcript import TranscriptPart
 from activities.wire import Types, decode, encode, types_in
 
@@ -134,6 +135,7 @@ def types_of(agent: Agent) -> Types:
 
 
 def _response(kind: Literal["value", "interrupt", "error"], value: Any, written: list[Any]) -> ToolResponse:
+    refuse_vast(value, "What the tool gives back")
     return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(written, path="written"))
 
 

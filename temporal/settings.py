@@ -83,7 +83,7 @@ class StorageSettings(Section):
     """
 
     url: StorageUrl | None = None
-    largest: ByteSize = Field(default=ByteSize(128 * 1024**2), ge=1024**2, le=1024**3)
+    largest: ByteSize = Field(default=ByteSize(96 * 1024**2), ge=1024**2, le=1024**3)
 
 
 class WorkerSettings(Section):
