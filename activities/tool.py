@@ -19,6 +19,7 @@ from langgraph.runtime import ExecutionInfo, Runtime
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
+from activities.plain import refuse_vast
 from activities.transcript import TranscriptPart
 from activities.wire import TAG, Types, decode, encode, types_in
 
@@ -140,6 +141,7 @@ def types_of(agent: Agent) -> Types:
 
 
 def _response(kind: Literal["value", "interrupt", "error"], value: Any, written: list[Any]) -> ToolResponse:
+    refuse_vast(value, "What the tool gives back")
     return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(written, path="written"))
 
 

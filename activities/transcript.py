@@ -16,6 +16,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.sizes import MOST_BYTES
 from activities.wire import Message, dump_message
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ class Messages(BaseModel):
 
 
 def hash_of(message: BaseMessage) -> bytes:
-    canonical = json.dumps(dump_message(message), sort_keys=True, separators=(",", ":"))
+    """A text too long for a payload without a storage goes by its own digest: written as JSON it takes far longer."""
+    fields = dump_message(message)
+    text = fields.get("content")
+    if isinstance(text, str) and len(text) > MOST_BYTES:
+        fields["content"] = {"digest": blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return blake2b(canonical.encode(), digest_size=16).digest()
 
 

@@ -21,6 +21,7 @@ from langgraph.types import Command, Interrupt, Overwrite, Send, TimeoutPolicy
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter
 from typing_extensions import is_typeddict
 
+from activities.plain import LARGE, is_plain, is_text
 from agents.errors import UnsupportedValue
 
 TAG = "$type"
@@ -104,6 +105,8 @@ def encode(value: Any, *, path: str = "value") -> Any:  # noqa: PLR0911 -- one a
             return value if value - value == 0 else _tagged("float", repr(value))
         case str():
             return _encode_text(value)
+        case list() | dict() if len(value) >= LARGE and is_plain(value, TAG):
+            return value
         case list():
             return [encode(item, path=f"{path}[{index}]") for index, item in enumerate(value)]
         case dict():
@@ -117,8 +120,7 @@ def _tagged(tag: str, value: Any) -> dict[str, Any]:
 
 
 def _encode_text(text: str) -> Any:
-    """Half of a surrogate pair is legal in a Python string and in no JSON text."""
-    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+    if is_text(text):
         return text
     return _tagged("text", base64.b64encode(text.encode("utf-16-le", "surrogatepass")).decode())
 
@@ -198,6 +200,8 @@ _PLAIN: tuple[tuple[str, type, Callable[[Any], Any], Callable[[Any], Any]], ...]
 def decode(value: Any, types: Types) -> Any:
     """The value again. Raises `UnsupportedValue` for a type that `types` does not name."""
     match value:
+        case list() | dict() if len(value) >= LARGE and is_plain(value, TAG):
+            return value
         case list():
             return [decode(item, types) for item in value]
         case dict() if TAG in value:

@@ -3,7 +3,8 @@
 PerdureError
 ├── RetryableError              retry
 │   ├── ProviderBusy              429: as many as the provider allows, when it says so
-│   └── ServiceUnavailable        5xx, refused connection, time-out
+│   ├── ServiceUnavailable        5xx, refused connection, time-out
+│   └── StorageMismatch           a payload is kept where this process does not look
 ├── ToolFailed                  tell the model
 └── FatalError                  fail the run
     ├── InvalidInput              the caller's words are off
@@ -18,6 +19,7 @@ PerdureError
     ├── UnsupportedValue          a value that can't cross the boundary with its type
     ├── ValueTooLarge             a value that Temporal does not take
     ├── HistoryFull               one superstep made more steps than an execution can hold
+    ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
     ├── StepFailed                a step's exception, of a class that the workflow does not know
@@ -56,6 +58,10 @@ class ProviderBusy(RetryableError):
 
 
 class ServiceUnavailable(RetryableError):
+    pass
+
+
+class StorageMismatch(RetryableError):
     pass
 
 
@@ -112,6 +118,10 @@ class ValueTooLarge(FatalError):
 
 
 class HistoryFull(FatalError):
+    pass
+
+
+class PayloadMissing(FatalError):
     pass
 
 

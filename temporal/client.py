@@ -24,7 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.events import TokenLog
 from agents.errors import FatalError, InvalidInput, RetryableError
-from temporal.converter import DATA_CONVERTER
+from temporal.converter import data_converter
 from temporal.outcome import failed_run
 from temporal.progress import waits_for_worker, watch_steps
 from temporal.settings import read_environment
@@ -80,7 +80,7 @@ async def connect(target: Target, *, runtime: Runtime | None = None) -> Client:
                 return await Client.connect(
                     target.address,
                     namespace=target.namespace,
-                    data_converter=DATA_CONVERTER,
+                    data_converter=data_converter(target.storage, target.namespace),
                     connect_timeout=timedelta(seconds=CONNECT_TIMEOUT),
                     runtime=runtime,
                     **target.options,

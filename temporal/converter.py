@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import TYPE_CHECKING
+
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter
+
+from activities.sizes import Limits
+from temporal.storage import PayloadDriver, external_storage
+
+if TYPE_CHECKING:
+    from temporal.storage import StorageLocation
 
 _ENCODINGS = tuple(PydanticPayloadConverter().converters.values())
 
@@ -19,3 +28,18 @@ class SharedPayloadConverter(CompositePayloadConverter):
 
 
 DATA_CONVERTER = DataConverter(payload_converter_class=SharedPayloadConverter)
+"""Keeps every payload in the history, however large."""
+
+
+def data_converter(location: StorageLocation | None, namespace: str) -> DataConverter:
+    """Keeps large payloads at `location`. Without one it knows a reference when it sees it, and says what is wrong."""
+    return dataclasses.replace(DATA_CONVERTER, external_storage=external_storage(location, namespace))
+
+
+def payload_limits(converter: DataConverter, *, most: int) -> Limits:
+    """What `converter` allows: payloads of `most` bytes where it has a storage, what Temporal takes where not."""
+    storage = converter.external_storage
+    drivers = storage.drivers if storage else []
+    if storage is None or not any(isinstance(driver, PayloadDriver) and driver.blobs for driver in drivers):
+        return Limits()
+    return Limits(most, storage.payload_size_threshold)

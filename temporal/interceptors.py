@@ -13,34 +13,38 @@ from temporalio.worker import (
     Interceptor,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
 )
 
+from activities.sizes import LIMITS
 from agents.errors import InvalidInput
 from workflows import determinism
 from workflows.graph import GRAPHS
 from workflows.window import WINDOW, Window
 
 if TYPE_CHECKING:
+    from activities.sizes import Limits
     from workflows.graph import Graphs
 
 
 class GraphInterceptor(Interceptor):
-    """Hands `graphs` to the workflows of one worker."""
+    """Hands `graphs` and `limits` to the workflows of one worker."""
 
-    def __init__(self, graphs: Graphs) -> None:
+    def __init__(self, graphs: Graphs, limits: Limits) -> None:
         self._graphs = graphs
+        self._limits = limits
 
     def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002, ARG002 -- the SDK's signature
     ) -> type[WorkflowInboundInterceptor]:
-        graphs = self._graphs
+        graphs, limits = self._graphs, self._limits
 
         class Inbound(_Inbound):
-            async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 -- the SDK's name
+            def enter(self) -> None:
+                super().enter()
                 GRAPHS.set(graphs)
-                WINDOW.set(Window())
-                return await super().execute_workflow(input)
+                LIMITS.set(limits)
 
         return Inbound
 
@@ -48,8 +52,16 @@ class GraphInterceptor(Interceptor):
 class _Inbound(WorkflowInboundInterceptor):
     """Readies the loop where workflow code begins. In `init` it would be too early: there the loop is the worker's."""
 
-    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 -- the SDK's name
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(outbound)
+        self._window = Window()
+
+    def enter(self) -> None:
         determinism.enter()
+        WINDOW.set(self._window)
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 -- the SDK's name
+        self.enter()
         if len(input.args) > 1:
             raise ApplicationError(
                 f"{workflow.info().workflow_type} takes one argument, a JSON object, and was given {len(input.args)}.",
@@ -59,9 +71,9 @@ class _Inbound(WorkflowInboundInterceptor):
         return await super().execute_workflow(input)
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 -- the SDK's name
-        determinism.enter()
+        self.enter()
         await super().handle_signal(input)
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002 -- the SDK's name
-        determinism.enter()
+        self.enter()
         return await super().handle_update_handler(input)

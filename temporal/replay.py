@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
+from temporalio.common import RawValue
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -22,12 +23,17 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
+from activities.sizes import Limits
 from temporal.converter import DATA_CONVERTER
 from temporal.interceptors import GraphInterceptor
 from temporal.worker import WORKFLOWS, ready_process
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from temporalio.api.common.v1 import Payload
     from temporalio.client import WorkflowHistory
+    from temporalio.converter import DataConverter
 
     from workflows.graph import Graphs
 
@@ -72,41 +78,50 @@ class _Recorder(Interceptor):
         return Inbound
 
 
-async def replay_strictly(history: WorkflowHistory, graphs: Graphs) -> None:
+async def replay_strictly(
+    history: WorkflowHistory, graphs: Graphs, *, converter: DataConverter = DATA_CONVERTER, limits: Limits | None = None
+) -> None:
     """Raises Temporal's nondeterminism error where the commands differ, `InputsDiffer` or `ResultDiffers` where what
     they carry does.
+
+    `converter` and `limits` are those of the worker.
     """
     ready_process()
     recorder = _Recorder()
     replayer = Replayer(
         workflows=WORKFLOWS,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        interceptors=[recorder, GraphInterceptor(graphs)],
-        data_converter=DATA_CONVERTER,
+        interceptors=[recorder, GraphInterceptor(graphs, limits or Limits())],
+        data_converter=converter,
     )
     await replayer.replay_workflow(history)
-    recorded = scheduled(history)
+    recorded = [(name, await _resolved(inputs, converter)) for name, inputs in _scheduled(history)]
     for position, (then, now) in enumerate(zip(recorded, recorder.started, strict=False), start=1):
         if then != now:
             raise InputsDiffer(f"Activity {position} of {history.workflow_id!r}: recorded {then}, replayed {now}")
-    if (result := _result(history)) is not None and result != recorder.ended:
+    result = await _resolved(_result(history), converter)
+    if result and result != [recorder.ended]:
         raise ResultDiffers(f"The result of {history.workflow_id!r}: recorded {result!r}, replayed {recorder.ended!r}")
 
 
-def _result(history: WorkflowHistory) -> bytes | None:
+def _result(history: WorkflowHistory) -> Sequence[Payload]:
     """What the history says that the workflow returned, if it has."""
-    last = history.events[-1]
-    if last.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
-        return None
-    [payload] = last.workflow_execution_completed_event_attributes.result.payloads
-    return payload.data
+    return history.events[-1].workflow_execution_completed_event_attributes.result.payloads
 
 
 def scheduled(history: WorkflowHistory) -> list[tuple[str, list[bytes]]]:
     """The activities of a history, in the order in which they were scheduled: type and input payloads."""
-    attributes = (
-        event.activity_task_scheduled_event_attributes
-        for event in history.events
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
-    )
-    return [(each.activity_type.name, [payload.data for payload in each.input.payloads]) for each in attributes]
+    return [(name, [payload.data for payload in inputs]) for name, inputs in _scheduled(history)]
+
+
+def _scheduled(history: WorkflowHistory) -> Iterator[tuple[str, Sequence[Payload]]]:
+    for event in history.events:
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            attributes = event.activity_task_scheduled_event_attributes
+            yield attributes.activity_type.name, attributes.input.payloads
+
+
+async def _resolved(payloads: Sequence[Payload], converter: DataConverter) -> list[bytes]:
+    """What the payloads hold, where the history has references, too."""
+    values = await converter.decode(payloads, [RawValue] * len(payloads))
+    return [value.payload.data for value in values]

@@ -12,9 +12,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.masking import MASK, mask_credentials
@@ -30,6 +31,9 @@ PREFIX = "PERDURE_"
 DELIMITER = "__"
 ENV_FILE = Path(".env")
 
+STORAGE_OFF = "off"
+STORAGE_SCHEMES = ("file", "s3", "gs", "az", "abfss")
+
 
 class InvalidSettings(FatalError):
     """A variable that is unknown, or has a value that can't be used."""
@@ -41,8 +45,21 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _storage_url(value: str) -> str:
+    """Credentials have variables of their own; a URL is printed."""
+    parts = urlsplit(value)
+    if value != STORAGE_OFF and parts.scheme not in STORAGE_SCHEMES:
+        schemes = ", ".join(f"{scheme}://" for scheme in STORAGE_SCHEMES)
+        raise ValueError(f"{STORAGE_OFF!r}, or a URL that begins with {schemes}")
+    named_account = parts.scheme == "abfss"
+    if parts.password or parts.query or parts.fragment or (parts.username and not named_account):
+        raise ValueError("a URL of bucket and prefix alone; credentials belong in the vendor's variables")
+    return value.rstrip("/")
+
+
 Port = Annotated[int, Field(ge=1, le=65_535)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+StorageUrl = Annotated[str, AfterValidator(_storage_url)]
 
 
 class Section(BaseModel):
@@ -57,6 +74,16 @@ class WeaviateSettings(Section):
     grpc_port: Port | None = None
     api_key: SecretStr | None = None
     binary: Path | None = None
+
+
+class StorageSettings(Section):
+    """Where payloads of 64 KiB and more are kept; without a `url`, in the state folder of a server of this machine.
+
+    A payload of more than `largest` bytes is refused.
+    """
+
+    url: StorageUrl | None = None
+    largest: ByteSize = Field(default=ByteSize(96 * 1024**2), ge=1024**2, le=1024**3)
 
 
 class WorkerSettings(Section):
@@ -103,6 +130,7 @@ class Settings(BaseSettings):
     task_queue: str = Field(default="perdure", min_length=1)
     ui_url: WebAddress | None = None
     weaviate: WeaviateSettings = WeaviateSettings()
+    storage: StorageSettings = StorageSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
     dev: DevSettings = DevSettings()
@@ -185,6 +213,6 @@ def _unknown(name: str, variables: list[str]) -> str:
 def _invalid(details: ErrorDetails, variables: dict[str, FieldInfo], given: dict[str, str]) -> str:
     name = _variable(details["loc"])
     secret = name in variables and _is_secret(variables[name])
-    said = name if secret or name not in given else f"{name}={given[name]!r}"
+    said = name if secret or name not in given else f"{name}={mask_credentials(repr(given[name]))}"
     expected = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{said} can't be used: expected {expected}."

@@ -10,6 +10,7 @@ from temporalio.envconfig import ClientConfigProfile
 
 from temporal.dev.addresses import read_stack
 from temporal.settings import InvalidSettings
+from temporal.storage import StorageLocation, find_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +24,17 @@ CLOUD_UI = "https://cloud.temporal.io"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server and namespace. `origin` says where the address was found, `options` are the client's: TLS, key."""
+    """A server, a namespace, and where their large payloads are kept.
+
+    `origin` says where the address was found, `options` are the client's: TLS, key.
+    """
 
     address: str
     namespace: str
     origin: str
     ui_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    storage: StorageLocation | None = None
 
     def url_of(self, run: str, execution: str | None = None) -> str | None:
         """The page of a run in the web UI, where the UI is known."""
@@ -47,10 +52,13 @@ def find_target(settings: Settings, environ: Mapping[str, str]) -> Target:
     if stack is not None:
         namespace = profile.namespace or stack.namespace
         origin = f"the stack in {str(settings.state)!r}"
-        return Target(stack.temporal_address, namespace, origin, settings.ui_url or stack.ui_url, options)
+        storage = find_storage(settings, stack.temporal_address, environ)
+        return Target(stack.temporal_address, namespace, origin, settings.ui_url or stack.ui_url, options, storage)
     address = profile.address or DEFAULT_ADDRESS
     namespace = profile.namespace or "default"
-    return Target(address, namespace, _origin(profile, environ), settings.ui_url or _cloud_ui(address), options)
+    storage = find_storage(settings, address, environ)
+    ui_url = settings.ui_url or _cloud_ui(address)
+    return Target(address, namespace, _origin(profile, environ), ui_url, options, storage)
 
 
 def _profile(environ: Mapping[str, str]) -> ClientConfigProfile:

@@ -32,6 +32,7 @@ from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
 from temporal.client import connect, token_log
+from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
 from temporal.packages import refuse_clashing
 from temporal.settings import read_environment
@@ -170,6 +171,7 @@ def make_worker(
         ),
         store_of=stores.of,
     )
+    limits = payload_limits(client.data_converter, most=settings.storage.largest)
     return Worker(
         client,
         task_queue=settings.task_queue,
@@ -184,9 +186,9 @@ def make_worker(
         workflow_runner=_runner(settings),
         interceptors=[
             LoggingInterceptor(),
-            GraphInterceptor(graphs),
+            GraphInterceptor(graphs, limits),
             FailureInterceptor(),
-            SizeInterceptor(),
+            SizeInterceptor(limits),
             HeartbeatInterceptor(),
         ],
         max_cached_workflows=settings.worker.cached_workflows,

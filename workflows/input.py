@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
+from activities.plain import refuse_vast
 from agents.errors import InvalidInput
 from workflows.steps import shorten
 
@@ -20,6 +21,8 @@ def read_input(raw: RawValue) -> Any:
     if not raw.payload.metadata:
         return None
     try:
-        return workflow.payload_converter().from_payload(raw.payload)
+        given = workflow.payload_converter().from_payload(raw.payload)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the input can't be read
         raise InvalidInput(f"The input can't be read as JSON: {shorten(str(error), 300)}") from None
+    refuse_vast(given, "The input")
+    return given

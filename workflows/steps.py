@@ -11,7 +11,7 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 import agents.errors
-from activities.sizes import packed
+from activities.sizes import LIMITS, packed
 from agents.errors import HistoryFull, StepFailed, UnsupportedValue
 from workflows.window import WINDOW
 
@@ -31,6 +31,9 @@ MOST_HISTORY_BYTES = 45 * 1024 * 1024
 MOST_SHOWN = 100
 """Characters of a summary: what Temporal's web UI shows, and in any script below the server's limit of 400 bytes."""
 
+MOST_READ = 10_000
+"""Characters that are looked at for it: a text of megabytes would take long, and a workflow has no time."""
+
 
 async def execute_step(
     activity: str,
@@ -45,7 +48,7 @@ async def execute_step(
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     _refuse_full_history(activity)
     try:
-        async with WINDOW.get().place(len(sent.payload.data)):
+        async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
             given = await _executed(activity, sent, options, shorten(summary), overrides or {})
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
@@ -108,7 +111,7 @@ def unpacked(raw: RawValue, what: str, type_: type[Response]) -> Response:
 
 
 def shorten(text: str, limit: int = MOST_SHOWN) -> str:
-    line = " ".join(text.split())
+    line = " ".join(text[:MOST_READ].split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

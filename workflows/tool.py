@@ -39,11 +39,8 @@ class DurableTool(StructuredTool):
 
     async def arun(self, *args: Any, tool_call_id: str | None = None, **options: Any) -> Any:
         """The body is not told which call of the model it answers, and the step must know."""
-        token = _CALL_ID.set(tool_call_id)
-        try:
-            return await super().arun(*args, tool_call_id=tool_call_id, **options)
-        finally:
-            _CALL_ID.reset(token)
+        _CALL_ID.set(tool_call_id)
+        return await super().arun(*args, tool_call_id=tool_call_id, **options)
 
 
 def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:

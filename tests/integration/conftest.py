@@ -12,10 +12,11 @@ from langchain_core.language_models import BaseChatModel
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 
 from agents import Agent, Registry
-from temporal.converter import DATA_CONVERTER
+from temporal.converter import DATA_CONVERTER, data_converter, payload_limits
 from temporal.dev.stack import Stack
 from temporal.replay import replay_strictly, scheduled
 from temporal.settings import Settings, WorkerSettings
+from temporal.storage import StorageLocation
 from temporal.worker import make_worker
 from workflows.contracts import AGENT_WORKFLOW
 from workflows.graph import Graphs
@@ -26,6 +27,12 @@ PATIENCE = timedelta(seconds=60)
 @pytest.fixture(scope="session")
 async def client(stack: Stack) -> Client:
     return await Client.connect(stack.addresses.temporal_address, data_converter=DATA_CONVERTER)
+
+
+async def storing_client(stack: Stack, storage: StorageLocation | None) -> Client:
+    """A client that keeps large payloads in `storage`."""
+    converter = data_converter(storage, "default")
+    return await Client.connect(stack.addresses.temporal_address, data_converter=converter)
 
 
 @dataclass
@@ -79,7 +86,9 @@ class Bench:
 
     async def replayed(self, handle: WorkflowHandle[Any, Any]) -> WorkflowHistory:
         history = await handle.fetch_history()
-        await replay_strictly(history, self.graphs)
+        converter = self.client.data_converter
+        limits = payload_limits(converter, most=self.settings.storage.largest)
+        await replay_strictly(history, self.graphs, converter=converter, limits=limits)
         return history
 
 
@@ -105,11 +114,12 @@ def bench(client: Client):
         activities: Any = (),
         others: Any = (),
         store: Any = None,
+        on: Client | None = None,
     ) -> Bench:
         settings = Settings(
             task_queue=f"test-{uuid.uuid4().hex[:8]}",
             worker=WorkerSettings(cached_workflows=cached, sandbox=sandbox),
         )
-        return Bench(client, agent, model, settings, list(activities), store, list(others))
+        return Bench(on or client, agent, model, settings, list(activities), store, list(others))
 
     return make

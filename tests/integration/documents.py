@@ -19,6 +19,7 @@ from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
 from activities.lexical import LexicalEmbedder
 from activities.retrieval import Retrieval, RetrievalRequest, WeaviateRetriever
+from activities.sizes import Limits
 from activities.weaviate import Weaviate, WeaviateConnection
 from agents import Registry
 from temporal.dev.stack import Stack
@@ -104,7 +105,7 @@ class Library:
                 ingestion.ingest_documents,
                 ingestion.remove_missing,
             ],
-            interceptors=[GraphInterceptor(NO_GRAPHS), FailureInterceptor(), HeartbeatInterceptor()],
+            interceptors=[GraphInterceptor(NO_GRAPHS, Limits()), FailureInterceptor(), HeartbeatInterceptor()],
             workflow_runner=UnsandboxedWorkflowRunner(),
             max_cached_workflows=0,
         ):
