@@ -143,6 +143,21 @@ def _check_ui(url: str | None) -> Check:
     return Check("Web UI", "ok", url)
 
 
+async def check_storage(settings: Settings, environ: Mapping[str, str]) -> Check:
+    """Whether large payloads can be written, read and removed, as this process would."""
+    try:
+        location = find_target(settings, environ).storage
+        if location is None:
+            remedy = "Set PERDURE_STORAGE__URL for larger payloads, the same for all workers and clients."
+            return Check("Storage", "warning", "none; payloads of more than 2 MiB are refused", remedy)
+        async with asyncio.timeout(30):
+            await location.open().probe()
+    except (PerdureError, TimeoutError) as error:
+        remedy = "Check PERDURE_STORAGE__URL, the vendor's variables, and the rights to read, write and delete."
+        return Check("Storage", "failed", str(error) or "no answer in 30 s", remedy)
+    return Check("Storage", "ok", location.place)
+
+
 async def check_weaviate(settings: Settings) -> list[Check]:
     """The server, then each collection with the embedder that made it."""
     try:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.events import TokenLog
-from agents.errors import FatalError, InvalidInput, RetryableError
+from agents.errors import FatalError, InvalidInput, PayloadMissing, RetryableError
 from temporal.converter import data_converter
 from temporal.outcome import failed_run
 from temporal.progress import waits_for_worker, watch_steps
@@ -158,6 +158,8 @@ class Run:
                 return await self.client.get_workflow_handle(self.id).result()
             except WorkflowFailureError as error:
                 raise failed_run(self.id, error) from error
+            except ApplicationError as error:  # not the run's, which would come wrapped: its result can't be read
+                raise PayloadMissing(error.message) from None
 
 
 @dataclass(frozen=True, slots=True)

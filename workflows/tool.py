@@ -23,6 +23,7 @@ from activities.tool import MovedMessages, RuntimeData, ToolRequest, ToolRespons
 from activities.wire import TAG, decode, encode
 from workflows.run import Run, current_run
 from workflows.steps import execute_step
+from workflows.window import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,11 @@ _CALL_ID: ContextVar[str | None] = ContextVar("perdure_call_id", default=None)
 
 class DurableTool(StructuredTool):
     """The same name, schema and policies as the tool it stands for; its body is an activity."""
+
+    async def ainvoke(self, *args: Any, **options: Any) -> Any:
+        """Hundreds may begin in one task of the workflow, thousands may not."""
+        async with WINDOW.get().calls:
+            return await super().ainvoke(*args, **options)
 
     async def arun(self, *args: Any, tool_call_id: str | None = None, **options: Any) -> Any:
         """The body is not told which call of the model it answers, and the step must know."""

@@ -25,6 +25,8 @@ class Window:
     def __init__(self, *, steps: int = MOST_STEPS, size: int = MOST_BYTES) -> None:
         self._most_steps, self._most_bytes = steps, size
         self._steps = self._bytes = 0
+        self.calls = asyncio.Semaphore(steps)
+        """Of tools. LangChain needs a millisecond before each, and a workflow task has two seconds for all it does."""
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager

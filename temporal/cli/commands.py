@@ -21,6 +21,9 @@ app = typer.Typer(
     epilog="Settings are variables, `PERDURE_…` and `TEMPORAL_…`, or lines of `.env`. `perdure doctor` prints them.",
 )
 
+storage = typer.Typer(cls=Commands, no_args_is_help=True, help="The storage of large payloads.")
+app.add_typer(storage, name="storage")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result alone, as JSON.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `perdure run` printed it.")]
 
@@ -135,6 +138,35 @@ def doctor() -> None:
 
     if not asyncio.run(examine()):
         raise typer.Exit(1)
+
+
+@storage.command()
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    closed_for: Annotated[
+        str | None, typer.Option("--closed-for", metavar="AGE", help="Also of runs that ended so long ago, as 30d.")
+    ] = None,
+    fresh: Annotated[
+        str, typer.Option("--fresh", metavar="AGE", help="Leave what was written within this time.")
+    ] = "24h",
+    force: Annotated[bool, typer.Option("--force", help="Even where nothing at all would stay.")] = False,
+) -> None:
+    """Remove the large payloads of runs that the server no longer knows. Runs that are at work keep theirs."""
+    from temporal.cli.storage import collect_garbage, read_age
+    from temporal.settings import read_settings
+
+    ended = read_age(closed_for) if closed_for else None
+    age = read_age(fresh)
+    asyncio.run(collect_garbage(read_settings(), dry_run=dry_run, closed_for=ended, fresh=age, force=force))
+
+
+@storage.command("usage")
+def storage_usage() -> None:
+    """Say how much is kept."""
+    from temporal.cli.storage import show_usage
+    from temporal.settings import read_settings
+
+    asyncio.run(show_usage(read_settings()))
 
 
 @app.command()

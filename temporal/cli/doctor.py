@@ -14,6 +14,7 @@ from temporal.checks import (
     check_model,
     check_names,
     check_python,
+    check_storage,
     check_temporal,
     check_weaviate,
     versions,
@@ -53,6 +54,7 @@ async def _check_surroundings(settings: Settings) -> list[Check]:
         check_model(settings, environ),
         check_embedder(settings, environ),
         *await check_temporal(settings, environ),
+        await check_storage(settings, environ),
         *await check_weaviate(settings),
     ]
 

@@ -21,6 +21,7 @@ from temporal.dev.process import Child, Command
 from temporal.dev.stack import FixedPorts, Stack, open_stack
 from temporal.dev.weaviate import Weaviate
 from temporal.settings import read_environment
+from temporal.storage import find_storage
 from temporal.target import Target
 from workflows.contracts import AGENT_WORKFLOW, IngestInput
 
@@ -84,7 +85,13 @@ async def open_local(settings: Settings, display: Display) -> AsyncIterator[Loca
         display.status("")
         addresses = stack.addresses
         origin = f"the stack in {str(settings.state)!r}"
-        target = Target(addresses.temporal_address, addresses.namespace, origin, settings.ui_url or addresses.ui_url)
+        target = Target(
+            addresses.temporal_address,
+            addresses.namespace,
+            origin,
+            settings.ui_url or addresses.ui_url,
+            storage=find_storage(settings, addresses.temporal_address, read_environment()),
+        )
         yield Local(stack, Agents(await connect(target), target, settings.task_queue, token_log(settings)))
 
 

@@ -219,3 +219,21 @@ async def test_the_demo_survives_the_kill_of_its_worker_and_repeats_nothing(term
     assert "✓ call_model · extractive: done before the kill, not repeated" in err.decode()
     assert "heartbeat" in out.decode()
     assert "Citations" in out.decode()
+
+
+async def test_the_storage_says_what_it_holds_and_gives_back_what_is_gone(served):
+    started = await served.call("perdure", "run", "research", "-", "--json", given="timers " * 30_000)
+    held = await served.call("perdure", "storage", "usage")
+    collected = await served.call("perdure", "storage", "gc", "--dry-run", "--closed-for", "0s")
+
+    assert started.code == 0, started.errors
+    assert " holds " in held.output
+    assert " 0 objects" not in held.output
+    assert collected.output.startswith("Would remove 0 objects of 0 workflows, 0 bytes. Kept ")
+
+
+async def test_an_age_that_is_none_is_refused(place):
+    finished = await place.call("perdure", "storage", "gc", "--closed-for", "a month")
+
+    assert finished.code == 2
+    assert "'a month' is no age" in finished.errors
