@@ -189,11 +189,12 @@ def make_worker(
             GraphInterceptor(graphs, limits),
             FailureInterceptor(),
             SizeInterceptor(limits),
-            HeartbeatInterceptor(),
+            HeartbeatInterceptor(settings.worker.heartbeat_seconds),
         ],
         max_cached_workflows=settings.worker.cached_workflows,
         max_concurrent_activities=settings.worker.max_concurrent_activities,
         max_concurrent_workflow_tasks=settings.worker.max_concurrent_workflow_tasks,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.worker.heartbeat_seconds / 2),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
     )
