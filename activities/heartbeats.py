@@ -1,7 +1,7 @@
 """Heartbeats for every activity that has a heartbeat timeout, sent while it runs. Runs in activities.
 
-A beat is also how the server's cancellation reaches an activity: a step that is shorter than the first one costs
-nothing. Details that the activity itself reports are repeated by each beat, because the server keeps the last beat alone.
+A beat is also how the server's cancellation reaches an activity. A step that ends before its first one costs nothing.
+Details that the activity itself reports are repeated by each beat, because the server keeps the last beat alone.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ PerdureError
     ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
+    ├── ToolQuarantined           a tool ended its process for the third time
     ├── WorkerLost                the worker that ran a step went silent, in each attempt
     ├── StepTimedOut              a step took too long, in each attempt
     ├── StepFailed                a step's exception, of a class that the workflow does not know
@@ -142,6 +143,10 @@ class UnreadableDocument(FatalError):
 
 
 class BlockingCall(FatalError):
+    pass
+
+
+class ToolQuarantined(FatalError):
     pass
 
 

@@ -11,9 +11,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from temporalio.plugin import SimplePlugin
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.bodies import Bodies
 from activities.embedding import embedder
 from activities.events import NoTokens
 from activities.failures import FailureInterceptor
@@ -21,6 +23,7 @@ from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
 from activities.model import ModelCalls
 from activities.node import NodeCalls
+from activities.processes import ToolProcesses
 from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
     from temporal.settings import Settings
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
+
+TOOL_PROCESS = "temporal.tool_process"
 
 STICKY_TIMEOUT = timedelta(seconds=2)
 """How long the server waits for a worker that held a run in its cache. After a crash, this is lost once per run."""
@@ -161,7 +166,9 @@ def make_worker(
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
     stores = Stores(registry=registry, make=store)
-    tools = ToolCalls(registry=registry, transcripts=transcripts, store_of=stores.of)
+    processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.store)
+    bodies = Bodies(processes)
+    tools = ToolCalls(registry=registry, transcripts=transcripts, bodies=bodies, store_of=stores.of)
     graphs = Graphs.of(registry, model_id)
     nodes = NodeCalls(
         registry=registry,
@@ -191,6 +198,7 @@ def make_worker(
             SizeInterceptor(limits),
             HeartbeatInterceptor(settings.worker.heartbeat_seconds),
         ],
+        plugins=[SimplePlugin("perdure.Bodies", run_context=bodies.open)],
         max_cached_workflows=settings.worker.cached_workflows,
         max_concurrent_activities=settings.worker.max_concurrent_activities,
         max_concurrent_workflow_tasks=settings.worker.max_concurrent_workflow_tasks,
