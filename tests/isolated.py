@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from langgraph.types import interrupt
 from pydantic import BaseModel
 from temporalio import activity
 
-from agents import Agent, Resources
+from agents import Agent, Resources, StepOptions
 
 
 class Money(BaseModel):
@@ -108,6 +111,40 @@ def die(folder: str, way: str) -> str:
 
 
 @tool
+async def die_in_the_worker(folder: str) -> str:
+    """End the worker."""
+    note(folder, f"died-{activity.info().attempt}")
+    os._exit(3)
+
+
+@tool
+async def block(folder: str) -> str:
+    """Block the loop."""
+    note(folder, f"block-{activity.info().attempt}")
+    while not Path(folder, "go").exists():
+        time.sleep(0.05)  # noqa: ASYNC251 -- what a careless author writes
+    note(folder, "effect")
+    return "unblocked"
+
+
+@tool
+async def stay(folder: str) -> str:
+    """Stay on the loop, whatever is said."""
+    note(folder, "stay")
+    while not Path(folder, "go").exists():
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.05)
+    note(folder, "effect")
+    return "gone"
+
+
+@tool
+async def shout(text: str) -> str:
+    """Shout."""
+    return text.upper()
+
+
+@tool
 async def answer(text: str) -> str:
     """Answer."""
     return f"{text} from {os.getpid()}"
@@ -117,5 +154,7 @@ def build(resources: Resources) -> Any:
     return create_agent(resources.model(), resources.tools)
 
 
-TOOLS = [where, spend, look, remember, confirm, refuse, fail, hang, die, answer]
-agent = Agent("isolated", build, tools=TOOLS, types=[Money], isolation={"answer": "process"})
+TOOLS = [where, spend, look, remember, confirm, refuse, fail, hang, die, die_in_the_worker, block, stay, shout, answer]
+STEP = StepOptions(attempts=3, heartbeat=timedelta(seconds=3))
+agent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=STEP, isolation={"answer": "process"})
+persistent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=StepOptions(attempts=9))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
+from pydantic import Field
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError
@@ -97,6 +101,55 @@ async def test_a_node_that_swallows_its_cancellation_starts_nothing_more(bench) 
         await cancelled(handle)
 
     assert begun == ["first"]
+
+
+class Thinking(ScriptedModel):
+    """Never says a word."""
+
+    script: list[AIMessage] = Field(default_factory=list)
+    begun: asyncio.Event = Field(default_factory=asyncio.Event)
+    ended: asyncio.Event = Field(default_factory=asyncio.Event)
+
+    async def _astream(self, *_given: Any, **_options: Any) -> AsyncIterator[ChatGenerationChunk]:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+            yield ChatGenerationChunk(message=AIMessageChunk("never"))
+        finally:
+            self.ended.set()
+
+
+async def test_a_cancellation_reaches_a_model_that_thinks(bench) -> None:
+    model = Thinking()
+    made = bench(agent_with(), model)
+
+    async with made.worker():
+        handle = await made.start("think")
+        await model.begun.wait()
+        await cancelled(handle)
+        assert model.ended.is_set()
+
+
+async def test_a_cancellation_reaches_a_node_that_is_an_activity(bench) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def wait(_state: Any) -> Any:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    def build(_resources: Resources) -> Any:
+        graph = StateGraph(dict).add_node("wait", wait, metadata={"execute_in": "activity"})
+        return graph.add_edge(START, "wait")
+
+    made = bench(Agent("waiting", build), GREETING)
+    async with made.worker():
+        handle = await made.start(EMPTY)
+        await begun.wait()
+        await cancelled(handle)
+        assert ended.is_set()
 
 
 async def test_a_run_is_cancelled_when_its_steps_are(bench) -> None:
