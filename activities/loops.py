@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 
-from activities.threads import Stopped, place_of, raise_in, settle
+from activities.threads import MOST_THREADS, Stopped, place_of, raise_in, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -92,6 +93,7 @@ class BodyLoop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(ThreadPoolExecutor(MOST_THREADS, "perdure-tools"))
         self.blocked = False
         self._asked: float | None = None
         self._suspect: asyncio.Task[Any] | None = None

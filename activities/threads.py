@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+MOST_THREADS = 1_000
+"""Of a loop's own pool. Made when they are needed. Python's own choice, some six, is used up by what hangs."""
+
+
 class Stopped(BaseException):
     """Raised in a thread whose work is not wanted any more. No `Exception`: a body must not take it for its own."""
 

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
 from activities.store import Stores
+from activities.threads import MOST_THREADS
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
 from activities.weaviate_items import WeaviateItems
@@ -75,6 +77,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     refuse_clashing()
     environ = read_environment()
     stop = stop or _stop_on_signals()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "perdure"))
     default_model = resolve_model(settings.model, environ)
     target = find_target(settings, environ)
     client = await connect(target, runtime=forwarding_runtime())
