@@ -4,7 +4,8 @@ PerdureError
 ├── RetryableError              retry
 │   ├── ProviderBusy              429: as many as the provider allows, when it says so
 │   ├── ServiceUnavailable        5xx, refused connection, time-out
-│   └── StorageMismatch           a payload is kept where this process does not look
+│   ├── StorageMismatch           a payload is kept where this process does not look
+│   └── MalformedToolCall         a model's call of a tool can't be read
 ├── ToolFailed                  tell the model
 └── FatalError                  fail the run
     ├── InvalidInput              the caller's words are off
@@ -62,6 +63,10 @@ class ServiceUnavailable(RetryableError):
 
 
 class StorageMismatch(RetryableError):
+    pass
+
+
+class MalformedToolCall(RetryableError):
     pass
 
 
