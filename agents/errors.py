@@ -23,6 +23,7 @@ PerdureError
     ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
+    ├── ComputedTooLong           graph code computed for seconds inside a workflow
     ├── StepFailed                a step's exception, of a class that the workflow does not know
     ├── AgentFailed               another agent, called as a child, failed
     └── GraphFailed               an exception out of the agent's own graph
@@ -135,6 +136,10 @@ class UnreadableDocument(FatalError):
 
 
 class BlockingCall(FatalError):
+    pass
+
+
+class ComputedTooLong(FatalError):
     pass
 
 

@@ -27,6 +27,7 @@ REMEDIES = {
     "BlockingCall": "Move the call to a tool, or let the node run as an activity.",
     "CancelledError": "Start it again with `perdure run` when it is wanted after all.",
     "CollectionMismatch": "Configure the embedder that made the collection, or ingest into another collection.",
+    "ComputedTooLong": "Move the computation to a tool, or let the node run as an activity.",
     "ContextTooLong": "Ask for less, or use a model with a longer context.",
     "GraphFailed": "The agent's code raised it; the log of the worker has its traceback.",
     "HistoryFull": "Split the node: a loop of the graph can go on for ever, a loop in a node can't.",
