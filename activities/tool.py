@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import operator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
@@ -22,9 +23,11 @@ from temporalio import activity
 from activities.plain import refuse_vast
 from activities.transcript import TranscriptPart
 from activities.wire import TAG, Types, decode, encode, types_in
+from agents.errors import NotBegun, PerdureError
+from agents.idempotency import IDEMPOTENCY_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from langgraph.store.base import BaseStore
 
@@ -62,6 +65,7 @@ class ToolRequest(BaseModel):
     agent: str
     tool: str
     call_id: str | None = None
+    key: str = ""
     arguments: dict[str, Any]
     messages: list[MovedMessages] = []
     runtime: dict[str, RuntimeData] = {}
@@ -113,7 +117,9 @@ class ToolCalls:
         written: list[Any] = []
         store = self._store_of(request.agent) if self._store_of else None
         config = task_config(request, types, written, store)
-        arguments = await self._arguments(request, types, config)
+        config["configurable"][IDEMPOTENCY_KEY] = request.key
+        with _before_the_body():
+            arguments = await self._arguments(request, types, config)
         token = var_child_runnable_config.set(config)
         try:
             value = await _run_body(tool, arguments, config)
@@ -133,6 +139,17 @@ class ToolCalls:
         for name, data in request.runtime.items():
             values[name] = _tool_runtime(request, data, values[name], config, types)
         return values | dict.fromkeys(request.stores, _runtime_of(config).store)
+
+
+@contextmanager
+def _before_the_body() -> Iterator[None]:
+    """What fails here is safe to be tried again, whatever the tool does."""
+    try:
+        yield
+    except PerdureError:
+        raise
+    except Exception as error:
+        raise NotBegun(f"{type(error).__name__}: {error}") from error
 
 
 def types_of(agent: Agent) -> Types:

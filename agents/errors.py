@@ -4,6 +4,7 @@ PerdureError
 ├── RetryableError              retry
 │   ├── ProviderBusy              429: as many as the provider allows, when it says so
 │   ├── ServiceUnavailable        5xx, refused connection, time-out
+│   ├── NotBegun                  what a tool was sent could not be read, before its body began
 │   └── StorageMismatch           a payload is kept where this process does not look
 ├── ToolFailed                  tell the model
 └── FatalError                  fail the run
@@ -23,6 +24,9 @@ PerdureError
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
     ├── StepFailed                a step's exception, of a class that the workflow does not know
+    ├── OutcomeUnknown            nobody knows whether a tool's effect was carried out
+    ├── IdempotencyConflict       a call was made again with other arguments
+    ├── CompensationFailed        what a run had done could not be undone
     ├── AgentFailed               another agent, called as a child, failed
     └── GraphFailed               an exception out of the agent's own graph
 """
@@ -58,6 +62,10 @@ class ProviderBusy(RetryableError):
 
 
 class ServiceUnavailable(RetryableError):
+    pass
+
+
+class NotBegun(RetryableError):
     pass
 
 
@@ -134,6 +142,18 @@ class BlockingCall(FatalError):
 
 
 class StepFailed(FatalError):
+    pass
+
+
+class OutcomeUnknown(FatalError):
+    pass
+
+
+class IdempotencyConflict(FatalError):
+    pass
+
+
+class CompensationFailed(FatalError):
     pass
 
 

@@ -31,6 +31,9 @@ REMEDIES = {
     "ProviderRefused": "`perdure doctor` shows the model and the settings in use.",
     "ContextTooLong": "Ask for less, or use a model with a longer context.",
     "UnknownAgent": "`perdure agents` lists the agents that are installed.",
+    "OutcomeUnknown": "Look the call up by its key where it takes effect; the tool's `reconcile` can do so by itself.",
+    "IdempotencyConflict": "Give what decides about the tool's arguments a node of its own.",
+    "CompensationFailed": "Undo by hand what the message names.",
     "GraphFailed": "The agent's code raised it; the log of the worker has its traceback.",
 }
 CALLERS_MISTAKES = frozenset({"InvalidInput", "UnknownAgent"})

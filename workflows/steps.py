@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from agents.agent import StepOptions
+    from agents.options import StepOptions
 
 Response = TypeVar("Response")
 
@@ -49,7 +49,7 @@ async def execute_step(
     _refuse_full_history(activity)
     try:
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
-            given = await _executed(activity, sent, options, shorten(summary), overrides or {})
+            given = await _executed(activity, sent, options, shorten(options.summary or summary), overrides or {})
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error
