@@ -15,6 +15,7 @@ from langgraph.store.memory import InMemoryStore
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
 from agents.graph import compiled_graph
+from agents.options import StepOptions, tool_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,30 +61,6 @@ class Resources(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class StepOptions:
-    """How one kind of step is carried out.
-
-    Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up. `task_queue` names the workers
-    that take the step, by default those of the run; of the steps that wait there, those with the lowest `priority`,
-    from 1 to 5, go first.
-
-    A `local` step runs in the worker that has the run, without a way over the server: for what is quick, cheap and
-    may be repeated. When a worker dies, the local steps since the last ordinary one run again.
-    """
-
-    timeout: timedelta = timedelta(minutes=5)
-    heartbeat: timedelta = timedelta(seconds=10)
-    attempts: int = 5
-    task_queue: str | None = None
-    priority: int | None = None
-    local: bool = False
-
-    def __post_init__(self) -> None:
-        if self.local and (self.task_queue or self.priority):
-            raise ValueError("A local step runs in the worker that has the run: leave `task_queue` and `priority` out.")
-
-
-@dataclass(frozen=True, slots=True)
 class Agent:
     """A named LangGraph graph.
 
@@ -120,6 +97,9 @@ class Agent:
             raise ValueError(f"Agent {self.name!r} has two tools of one name: {sorted(repeated)}. Rename one.")
         for name in self.isolation if not isinstance(self.isolation, str) else ():
             self.tool(name)
+        for tool in self.tools:
+            options = tool_options(tool)
+            options.refuse_local(options.step or self.tool_step, f"Agent {self.name!r}, tool {tool.name!r}")
 
     def isolation_of(self, tool: str) -> Isolation | None:
         return self.isolation if isinstance(self.isolation, str) else self.isolation.get(tool)

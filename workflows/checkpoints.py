@@ -198,6 +198,14 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
             for path, task, position, channel, value in writes:
                 kept[task, position] = _Write(path, task, position, channel, value)
 
+    def living(self) -> dict[str, int]:
+        """The step at which each graph stands that is not over, by namespace."""
+        newest = {place: max(kept) for place, kept in self._checkpoints.items()}
+        found = {place: self._checkpoints[place][identifier].metadata for place, identifier in newest.items()}
+        return {
+            place[1]: metadata["step"] for place, metadata in found.items() if self._is_live(place, metadata, newest)
+        }
+
     def start_counting(self) -> None:
         self.limits = self._steps()
 

@@ -6,21 +6,24 @@ takes it up there. Ids, pending answers and what the run has cost go along.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, Never
 
 from langchain_core.messages import BaseMessage
 from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.runtime import RunControl
 from langgraph.types import Command
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import workflow
 from temporalio.common import RawValue
 
 from activities.node import graph_types
 from activities.sizes import packed
 from activities.wire import decode, encode
+from workflows.calls import Call, Calls
 from workflows.checkpoints import Snapshot
 from workflows.contracts import AgentInput, Usage
+from workflows.saga import Undoing
 from workflows.steps import unpacked
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ class Carried(BaseModel):
     asked: Any
     answers: Any
     usage: Usage
+    calls: dict[str, list[Call]] = Field(default={}, exclude_if=operator.not_)
+    undoings: dict[str, Undoing] = Field(default={}, exclude_if=operator.not_)
 
 
 class HistoryControl(RunControl):
@@ -74,6 +79,8 @@ def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
         asked=encode(run.asked, path="asked"),
         answers=encode(answers, path="answers"),
         usage=run.usage,
+        calls=run.calls.carried(),
+        undoings=run.undoings,
     )
     payload = packed(carried, WHAT, workflow.payload_converter()).payload
     payload.metadata[MARK] = b"carried"
@@ -95,6 +102,7 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     run.saver.restore(snapshots)
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
+    run.calls, run.undoings = Calls(carried.calls), dict(carried.undoings)
     for conversation in _conversations(snapshots):
         run.transcript.part(conversation)
     return None if carried.answers is None else Command(resume=decode(carried.answers, types))
