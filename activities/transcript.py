@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from langchain_core.messages import BaseMessage
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
 ROOT = ""
 """The digest of the empty transcript."""
 
+HASH_BYTES = 16
+
+PAGE_BYTES = 1024 * 1024
+"""What one answer of a workflow holds. The server takes 2 MiB."""
+
 TRANSCRIPT_QUERY = "transcript"
-"""Asked of a workflow with a digest; answers with a `Messages`."""
+"""Asked of a workflow with a digest; answers with the end of what it stands for, as a `TranscriptPart`."""
 
 Transcript = tuple[BaseMessage, ...]
 
@@ -40,24 +46,20 @@ class TranscriptPart(BaseModel):
     tail: list[Message] = []
 
 
-class Messages(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    messages: list[Message]
-
-
 def hash_of(message: BaseMessage) -> bytes:
     """A text too long for a payload without a storage goes by its own digest: written as JSON it takes far longer."""
     fields = dump_message(message)
     text = fields.get("content")
     if isinstance(text, str) and len(text) > MOST_BYTES:
-        fields["content"] = {"digest": blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}
+        fields["content"] = {
+            "digest": blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).hexdigest()
+        }
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return blake2b(canonical.encode(), digest_size=16).digest()
+    return blake2b(canonical.encode(), digest_size=HASH_BYTES).digest()
 
 
 def link(parent: str, message_hash: bytes) -> str:
-    return blake2b(parent.encode() + message_hash, digest_size=16).hexdigest()
+    return blake2b(parent.encode() + message_hash, digest_size=HASH_BYTES).hexdigest()
 
 
 def digest_of(parent: str, messages: Sequence[BaseMessage]) -> str:
@@ -91,16 +93,21 @@ class TranscriptCache:
         return digest
 
     async def _load(self, digest: str) -> Transcript:
-        if digest == ROOT:
-            return ()
-        if digest in self._transcripts:
+        """Asks the workflow for what is not here, page by page, back to what is."""
+        lost: list[list[BaseMessage]] = []
+        while digest != ROOT and digest not in self._transcripts:
+            page = await _ask_workflow(digest)
+            lost.append(page.tail)
+            digest = page.parent
+        known: Transcript = ()
+        if digest != ROOT:
             self._transcripts.move_to_end(digest)
-            return self._transcripts[digest]
-        return await _ask_workflow(digest)
+            known = self._transcripts[digest]
+        return (*known, *chain.from_iterable(reversed(lost)))
 
 
-async def _ask_workflow(digest: str) -> Transcript:
+async def _ask_workflow(digest: str) -> TranscriptPart:
     info = activity.info()
     handle = activity.client().get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
-    answer = await handle.query(TRANSCRIPT_QUERY, digest, result_type=Messages)
-    return tuple(answer.messages)
+    answer: TranscriptPart = await handle.query(TRANSCRIPT_QUERY, digest, result_type=TranscriptPart)
+    return answer

@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from activities.sizes import packed
-from activities.transcript import TRANSCRIPT_QUERY, Messages
+from activities.transcript import TRANSCRIPT_QUERY, TranscriptPart
 from agents.citation import Citation
 from agents.errors import InvalidInput
 from agents.exchange import graph_input, output_of, plain
@@ -53,9 +53,9 @@ class AgentWorkflow:
         return result
 
     @workflow.query(name=TRANSCRIPT_QUERY)
-    def transcript(self, digest: str) -> Messages:
-        """Messages that a step was given, for a worker that no longer has them."""
-        return self.current.transcript.find(digest) if self.current else Messages(messages=[])
+    def transcript(self, digest: str) -> TranscriptPart:
+        """What a step was given, for a worker that no longer has it: its last messages, and what comes before them."""
+        return self.current.transcript.page(digest) if self.current else TranscriptPart()
 
     @workflow.query
     def usage(self) -> Usage:

@@ -22,6 +22,7 @@ from activities.wire import decode, encode
 from workflows.checkpoints import Snapshot
 from workflows.contracts import AgentInput, Usage
 from workflows.steps import unpacked
+from workflows.transcript import CarriedTranscripts
 
 if TYPE_CHECKING:
     from workflows.run import Run
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 MARK = "perdure"
 """The metadata of a payload that one execution hands to the next: no client's input is taken for one."""
 
-WHAT = "The state of the run"
+WHAT = "The state of the run, which goes on in a new execution,"
 
 
 class Carried(BaseModel):
@@ -43,6 +44,7 @@ class Carried(BaseModel):
     asked: Any
     answers: Any
     usage: Usage
+    transcripts: CarriedTranscripts
 
 
 class HistoryControl(RunControl):
@@ -67,13 +69,15 @@ def history_is_long() -> bool:
 
 def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
     """Ends this execution; the next one resumes with `answers`. Raises `UnsupportedValue` or `ValueTooLarge`."""
+    snapshots = [*run.saver.snapshots()]
     carried = Carried(
         request=run.request.model_copy(update={"input": None}),
-        places=[encode([*snapshot], path="state") for snapshot in run.saver.snapshots()],
+        places=[encode([*snapshot], path="state") for snapshot in snapshots],
         limits=[(namespace, step) for (_, namespace), step in run.saver.limits.items()],
         asked=encode(run.asked, path="asked"),
         answers=encode(answers, path="answers"),
         usage=run.usage,
+        transcripts=run.transcript.carried(_conversations(snapshots)),
     )
     payload = packed(carried, WHAT, workflow.payload_converter()).payload
     payload.metadata[MARK] = b"carried"
@@ -95,8 +99,7 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     run.saver.restore(snapshots)
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
-    for conversation in _conversations(snapshots):
-        run.transcript.part(conversation)
+    run.transcript.restore(_conversations(snapshots), carried.transcripts)
     return None if carried.answers is None else Command(resume=decode(carried.answers, types))
 
 
@@ -113,7 +116,7 @@ def refuse_endless(run: Run) -> None:
 
 
 def _conversations(snapshots: list[Snapshot]) -> list[list[BaseMessage]]:
-    """Workers have seen these, and need not be sent them again."""
+    """The lists of messages in the state, in an order that both executions find."""
     return [
         value
         for snapshot in snapshots

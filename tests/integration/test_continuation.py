@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -18,13 +19,15 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 
 from agents import Agent, Resources
 from agents.testing import ScriptedModel, call, run_live
-from temporal.converter import DATA_CONVERTER
+from temporal.converter import DATA_CONVERTER, data_converter, payload_limits
 from temporal.dev import dev_server
 from temporal.dev.lock import LOCK_NAME, hold_state
 from temporal.dev.supervisor import Supervisor
 from temporal.progress import watch_steps
 from temporal.replay import replay_strictly
+from temporal.storage import StorageLocation
 from tests.integration.cases import add, agent_with
+from tests.integration.chat import BYE, RULES, Looking, Talk, characters, chatting, texts
 from tests.integration.conftest import Bench, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
 
@@ -42,13 +45,22 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
             yield await Client.connect(server.address, data_converter=DATA_CONVERTER)
 
 
+@pytest.fixture
+async def storing(client: Client, tmp_path: Path) -> Client:
+    """A client of the same server that keeps large payloads in a folder."""
+    converter = data_converter(StorageLocation("a folder", tmp_path / "storage"), "default")
+    return await Client.connect(client.service_client.config.target_host, data_converter=converter)
+
+
 async def executions(made: Bench, handle: WorkflowHandle[Any, Any]) -> list[WorkflowHistory]:
     """The histories of all executions of a run, each replayed strictly."""
     found = []
+    converter = made.client.data_converter
+    limits = payload_limits(converter, most=made.settings.storage.largest)
     run_id = handle.first_execution_run_id
     while run_id:
         history = await made.client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()
-        await replay_strictly(history, made.graphs)
+        await replay_strictly(history, made.graphs, converter=converter, limits=limits)
         found.append(history)
         run_id = _successor(history.events[-1])
     return found
@@ -95,7 +107,10 @@ async def test_a_watcher_follows_a_run_over_its_executions(bench) -> None:
 
 
 async def test_what_an_execution_hands_over_is_not_sent_to_the_model_again(bench) -> None:
-    made = bench(agent_with(add), ScriptedModel(script=chatter(15)), cached=100)
+    def build(resources: Resources) -> Any:
+        return create_agent(resources.model(), resources.tools, system_prompt="Add. " * 300)
+
+    made = bench(Agent("adding", build, tools=[add]), ScriptedModel(script=chatter(15)), cached=100)
 
     _, histories = await completed(made, "x" * 5_000)
 
@@ -195,6 +210,30 @@ async def test_an_endless_loop_is_found_though_it_is_continued(bench) -> None:
 
     assert error.type == "GraphFailed"
     assert "Recursion limit of 70 reached" in error.message
+
+
+async def test_a_chat_of_many_megabytes_goes_on_and_a_new_worker_is_told_it(bench, storing) -> None:
+    made = bench(chatting(), Looking(), cached=100, on=storing)
+    said = [*texts(60, 300_000)]
+
+    async with made.worker():
+        handle = await made.start({"messages": []})
+        talk = Talk(made.client.get_workflow_handle(handle.id))
+        for text in said:
+            await talk.say(text)
+        await talk.wait()
+    async with made.worker():
+        await talk.say("How much is it?")
+        await talk.say(BYE)
+        result = await handle.result()
+
+    answers = [""]
+    for number in range(1, 61):
+        answers.append(characters([RULES, *said[:number], *answers[1:number]]))
+    assert result["output"] == characters([RULES, *said, *answers[1:], "How much is it?"])
+    histories = await executions(made, handle)
+    assert len(histories) > 5
+    assert all(sum(event.ByteSize() for event in history.events) < 200_000 for history in histories)
 
 
 class Handle:
