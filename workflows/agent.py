@@ -23,6 +23,7 @@ from workflows.failures import failing_the_run
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.input import NO_INPUT, read_input
 from workflows.run import Run
+from workflows.state import RunState, StateHistory, history_of, state_of
 from workflows.steps import shorten, unpacked
 
 EXAMPLE = '{"agent": "research", "input": "How do I set a timer in a workflow?"}'
@@ -67,6 +68,18 @@ class AgentWorkflow:
         """The interrupts that wait for an answer."""
         return list(self._questions.values())
 
+    @workflow.query
+    def state(self) -> RunState | None:
+        """The run's state as of its last checkpoint, the nodes that come next, and the tasks that are pending."""
+        state = state_of(self.current) if self.current else None
+        packed(state, "The state of the run", workflow.payload_converter())
+        return state
+
+    @workflow.query
+    def state_history(self) -> StateHistory:
+        """The checkpoints that the run keeps, and how many it no longer has."""
+        return history_of(self.current) if self.current else StateHistory()
+
     @workflow.update
     def answer(self, identifier: str, value: Any) -> None:
         """Resumes the interrupt `identifier` with `value`."""
@@ -104,8 +117,9 @@ class AgentWorkflow:
 
 def _open(request: AgentInput) -> Run:
     """The run of the agent that `request` names. Raises `UnknownAgent`."""
-    graphs, saver = GRAPHS.get(), WorkflowSaver()
+    graphs = GRAPHS.get()
     agent = graphs.registry[request.agent]
+    saver = WorkflowSaver(keep=agent.checkpoints)
     return Run(agent, request, with_saver(graphs.compiled[agent.name], saver), saver)
 
 
@@ -114,7 +128,7 @@ async def _invoke(run: Run, given: Any) -> Any:
     if given is not None:
         run.saver.start_counting()
     try:
-        return await run_graph(run.graph, given, run.config, HistoryControl())
+        return await run_graph(run.graph, given, run.config, HistoryControl(), durability=run.agent.durability)
     except GraphDrained:
         refuse_endless(run)
         continue_run(run)

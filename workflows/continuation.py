@@ -19,8 +19,8 @@ from temporalio.common import RawValue
 from activities.node import graph_types
 from activities.sizes import packed
 from activities.wire import decode, encode
-from workflows.checkpoints import Snapshot
 from workflows.contracts import AgentInput, Usage
+from workflows.namespace import Snapshot
 from workflows.steps import unpacked
 from workflows.transcript import CarriedTranscripts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import AsyncIterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -11,6 +12,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
+from langgraph.channels import DeltaChannel
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Send, interrupt
 from pydantic import BaseModel
@@ -151,8 +153,9 @@ def sorting(resources: Resources) -> Any:
     return graph
 
 
-async def test_parallel_subgraphs_are_taken_up_where_each_of_them_stopped(bench) -> None:
-    agent = Agent("sorting", sorting, tools=[add])
+@pytest.mark.parametrize("durability", ["exit", "sync"])
+async def test_parallel_subgraphs_are_taken_up_where_each_of_them_stopped(bench, durability) -> None:
+    agent = Agent("sorting", sorting, tools=[add], durability=durability)
     given = {"done": [], "parcels": []}
 
     result, histories = await completed(bench(agent, ScriptedModel(script=[])), given)
@@ -197,6 +200,80 @@ async def test_answers_reach_the_questions_of_whichever_execution_asks(bench) ->
     assert len(await executions(made, handle)) > 1
 
 
+async def test_a_run_tells_its_state_and_the_checkpoints_that_it_keeps(bench) -> None:
+    agent = Agent("interview", interview, checkpoints=3, durability="sync")
+    made = bench(agent, ScriptedModel(script=[]))
+
+    async with made.worker():
+        handle = await made.start({"done": [], "parcels": []})
+        latest = made.client.get_workflow_handle(handle.id)
+        for number in range(1, 21):
+            question = await asked(latest, f"Question {number}?")
+            state, history = await latest.query("state"), await latest.query("state_history")
+            assert state["values"]["done"] == list(range(1, number))
+            assert state["next"] == ["ask"]
+            assert state["tasks"] == [{"id": state["tasks"][0]["id"], "node": "ask", "interrupts": [question["id"]]}]
+            assert history["checkpoints"][0]["checkpoint"] == state["checkpoint"]
+            assert len(history["checkpoints"]) <= 3
+            assert len(history["checkpoints"]) + history["pruned"] == number + 1
+            await latest.execute_update("answer", args=[question["id"], number])
+        result = await latest.result()
+
+    assert result["output"]["done"] == list(range(1, 21))
+    assert "the last 3 are kept" in history["note"]
+    assert len(await executions(made, handle)) > 1
+
+
+def _grown(state: list[str], writes: list[list[str]]) -> list[str]:
+    return [*state, *chain.from_iterable(writes)]
+
+
+class Diary(TypedDict):
+    lines: Annotated[list[str], DeltaChannel(_grown)]
+    visits: Annotated[list[str], operator.add]
+
+
+def remembering(_resources: Resources) -> Any:
+    """A channel that is kept by its changes, and a subgraph with a memory of its own."""
+
+    def ask(state: Diary) -> dict[str, Any]:
+        return {"lines": [interrupt(f"Line {len(state['lines']) + 1}?")]}
+
+    inner = StateGraph(Hall)
+    inner.add_node("count", lambda state: {"done": [f"visit {len(state['done']) + 1}"]})
+    inner.add_edge(START, "count")
+    kept = inner.compile(checkpointer=True)
+
+    async def visit(_state: Diary) -> dict[str, Any]:
+        return {"visits": (await kept.ainvoke({"done": [], "parcels": []}))["done"][-1:]}
+
+    graph = StateGraph(Diary)
+    graph.add_node("ask", ask)
+    graph.add_node("visit", visit)
+    graph.add_edge(START, "ask")
+    graph.add_edge("ask", "visit")
+    graph.add_conditional_edges("visit", lambda state: "ask" if len(state["lines"]) < 20 else "__end__")
+    return graph
+
+
+@pytest.mark.parametrize("durability", ["exit", "sync"])
+async def test_channels_kept_by_their_changes_and_subgraphs_with_a_memory_are_handed_over(bench, durability) -> None:
+    agent = Agent("remembering", remembering, checkpoints=2, durability=durability)
+    made = bench(agent, ScriptedModel(script=[]), cached=100)
+
+    async with made.worker():
+        handle = await made.start({"lines": [], "visits": []})
+        latest = made.client.get_workflow_handle(handle.id)
+        for number in range(1, 21):
+            question = await asked(latest, f"Line {number}?")
+            await latest.execute_update("answer", args=[question["id"], f"line {number}"])
+        result = await latest.result()
+
+    assert result["output"]["lines"] == [f"line {number}" for number in range(1, 21)]
+    assert result["output"]["visits"] == [f"visit {number}" for number in range(1, 21)]
+    assert len(await executions(made, handle)) > 1
+
+
 async def test_an_endless_loop_is_found_though_it_is_continued(bench) -> None:
     @tool
     def again() -> str:
@@ -224,9 +301,11 @@ async def test_a_chat_of_many_megabytes_goes_on_and_a_new_worker_is_told_it(benc
         await talk.wait()
     async with made.worker():
         await talk.say("How much is it?")
+        state = await made.client.get_workflow_handle(handle.id).query("state")
         await talk.say(BYE)
         result = await handle.result()
 
+    assert [message["content"] for message in state["values"]["messages"][:120:2]] == said
     answers = [""]
     for number in range(1, 61):
         answers.append(characters([RULES, *said[:number], *answers[1:number]]))
