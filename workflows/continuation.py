@@ -6,6 +6,8 @@ takes it up there. Ids, pending answers and what the run has cost go along.
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Never
 
 from langchain_core.messages import BaseMessage
@@ -25,6 +27,8 @@ from workflows.steps import unpacked
 from workflows.transcript import CarriedTranscripts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from workflows.run import Run
 
 MARK = "perdure"
@@ -67,6 +71,19 @@ def history_is_long() -> bool:
     return workflow.info().is_continue_as_new_suggested()
 
 
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """While many objects are made, the collector looks for garbage again and again: two thirds of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@collector_at_rest()
 def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
     """Ends this execution; the next one resumes with `answers`. Raises `UnsupportedValue` or `ValueTooLarge`."""
     snapshots = [*run.saver.snapshots()]
@@ -84,6 +101,7 @@ def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
     workflow.continue_as_new(RawValue(payload))
 
 
+@collector_at_rest()
 def carried_in(raw: RawValue) -> Carried | None:
     """What the execution before this one handed over, if there was one."""
     if MARK not in raw.payload.metadata:
@@ -91,6 +109,7 @@ def carried_in(raw: RawValue) -> Carried | None:
     return unpacked(raw, WHAT, Carried)
 
 
+@collector_at_rest()
 def restore(run: Run, carried: Carried) -> Command[Any] | None:
     """Makes `run` what it was. Returns what its graph goes on with."""
     types = graph_types(run.agent, run.graph, ())

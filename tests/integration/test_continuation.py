@@ -97,6 +97,25 @@ async def test_a_long_turn_goes_on_in_new_executions_and_answers_as_plain_langgr
     assert all(len(history.events) < 2 * LONG for history in histories)
 
 
+async def test_a_hundred_tool_calls_on_a_long_conversation_are_one_turn(bench, storing) -> None:
+    @tool
+    def read(page: int) -> str:
+        """Read a page."""
+        return f"{page:04} " * 1_000
+
+    agent = Agent("reader", agent_with(read).build, tools=[read], recursion_limit=300)
+    script = [*(call("read", f"call-{page}", page=page) for page in range(100)), AIMessage("Read.")]
+    long_ago = [{"role": "user", "content": "word " * 160} for _ in range(1_000)]
+    made = bench(agent, ScriptedModel(script=script), cached=100, on=storing)
+
+    result, histories = await completed(made, [*long_ago, {"role": "user", "content": "Read it all."}])
+
+    assert result["output"] == "Read."
+    assert [step for history in histories for step in steps(history)] == ["call_model", "read"] * 100 + ["call_model"]
+    assert len(histories) > 10
+    assert sum(event.ByteSize() for history in histories for event in history.events) < 2_000_000
+
+
 async def test_a_watcher_follows_a_run_over_its_executions(bench) -> None:
     made = bench(agent_with(add), ScriptedModel(script=chatter(15)))
 
