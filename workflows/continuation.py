@@ -91,7 +91,7 @@ def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
         request=run.request.model_copy(update={"input": None}),
         places=[encode([*snapshot], path="state") for snapshot in snapshots],
         limits=[(namespace, step) for (_, namespace), step in run.saver.limits.items()],
-        asked=encode(run.asked, path="asked"),
+        asked=encode({call: questions for call, questions in run.asked.items() if questions}, path="asked"),
         answers=encode(answers, path="answers"),
         usage=run.usage,
         transcripts=run.transcript.carried(_conversations(snapshots)),

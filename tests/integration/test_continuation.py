@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import AsyncIterator
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -28,7 +28,7 @@ from temporal.dev.supervisor import Supervisor
 from temporal.progress import watch_steps
 from temporal.replay import replay_strictly
 from temporal.storage import StorageLocation
-from tests.integration.cases import add, agent_with
+from tests.integration.cases import add, agent_with, confirm
 from tests.integration.chat import BYE, RULES, Looking, Talk, characters, chatting, texts
 from tests.integration.conftest import Bench, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
@@ -197,7 +197,7 @@ def interview(_resources: Resources) -> Any:
     return graph
 
 
-async def asked(handle: WorkflowHandle[Any, Any], text: str) -> Any:
+async def asked(handle: WorkflowHandle[Any, Any], text: Any) -> Any:
     while True:
         for question in await questions_of(handle):
             if question["value"] == text:
@@ -291,6 +291,46 @@ async def test_channels_kept_by_their_changes_and_subgraphs_with_a_memory_are_ha
     assert result["output"]["lines"] == [f"line {number}" for number in range(1, 21)]
     assert result["output"]["visits"] == [f"visit {number}" for number in range(1, 21)]
     assert len(await executions(made, handle)) > 1
+
+
+async def test_what_a_tool_asks_and_every_id_survives_new_executions(bench) -> None:
+    script = [*(call("confirm", f"call-{turn}", action=f"step {turn}") for turn in range(12)), AIMessage("Done.")]
+    made = bench(Agent("asking", agent_with(confirm).build, tools=[confirm]), ScriptedModel(script=script), cached=100)
+    seen: list[list[str]] = [[]]
+
+    async with made.worker():
+        handle = await made.start("Do it.")
+        latest = made.client.get_workflow_handle(handle.id)
+        for turn in range(12):
+            question = await asked(latest, {"confirm": f"step {turn}"})
+            state = await latest.query("state")
+            seen.append([message["id"] for message in state["values"]["messages"]])
+            await latest.execute_update("answer", args=[question["id"], "yes"])
+        result = await latest.result()
+
+    histories = await executions(made, handle)
+    assert result["output"] == "Done."
+    assert len(histories) > 1
+    assert all(now[: len(then)] == then for then, now in pairwise(seen))
+    assert len(set(seen[-1])) == 24
+    once = ["call_model", "confirm", "confirm"]
+    assert [step for history in histories for step in steps(history)] == [*once * 12, "call_model"]
+
+
+async def test_a_state_too_large_to_go_on_without_a_storage_fails_the_run_and_says_so(bench) -> None:
+    @tool
+    def export(part: int) -> str:
+        """Export a part."""
+        return f"{part:02}" * 500_000
+
+    agent = Agent("exporter", agent_with(export).build, tools=[export])
+    made = bench(agent, ScriptedModel(script=[call("export", f"call-{part}", part=part) for part in range(9)]))
+
+    error = await failure_of(made, "Export it.")
+
+    assert error.type == "ValueTooLarge"
+    assert "The state of the run, which goes on in a new execution, has 3," in error.message
+    assert "PERDURE_STORAGE__URL names one" in error.message
 
 
 async def test_an_endless_loop_is_found_though_it_is_continued(bench) -> None:

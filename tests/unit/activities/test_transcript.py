@@ -76,6 +76,17 @@ async def test_a_digest_does_not_depend_on_the_cut() -> None:
     assert second == digest_of(ROOT, [QUESTION, ANSWER, RESULT])
 
 
+@pytest.mark.parametrize(("limits", "kept"), [({"most": 2}, "bc"), ({"weight": 25_000}, "bc"), ({"weight": 1}, "c")])
+async def test_a_worker_forgets_what_it_has_not_used_for_longest(limits, kept) -> None:
+    cache = TranscriptCache(**limits)
+    digests = {}
+    for name in "abc":
+        digests[name], _ = await cache.open(TranscriptPart(tail=[HumanMessage(name * 10_000)]))
+
+    assert [name for name, digest in digests.items() if digest in cache._transcripts] == [*kept]
+    assert cache._weight == 12_000 * len(kept)
+
+
 def told(index: TranscriptIndex, digest: str, **limits: int) -> list:
     """What a worker puts together from the answers."""
     found: list = []
