@@ -333,6 +333,31 @@ async def test_a_state_too_large_to_go_on_without_a_storage_fails_the_run_and_sa
     assert "PERDURE_STORAGE__URL names one" in error.message
 
 
+class Tally(TypedDict):
+    totals: Annotated[list[int], DeltaChannel(_grown, snapshot_frequency=9)]
+
+
+def tallying(resources: Resources) -> Any:
+    async def add_one(state: Tally) -> dict[str, Any]:
+        return {"totals": [await resources.tools[0].ainvoke({"a": len(state["totals"]), "b": 1})]}
+
+    graph = StateGraph(Tally)
+    graph.add_node("add_one", add_one)
+    graph.add_edge(START, "add_one")
+    graph.add_conditional_edges("add_one", lambda state: "add_one" if len(state["totals"]) < 40 else "__end__")
+    return graph
+
+
+@pytest.mark.parametrize("durability", ["exit", "sync"])
+async def test_a_channel_kept_by_its_changes_is_handed_over_in_the_middle_of_a_turn(bench, durability) -> None:
+    agent = Agent("tallying", tallying, tools=[add], checkpoints=1, durability=durability)
+
+    result, histories = await completed(bench(agent, ScriptedModel(script=[]), cached=100), {"totals": [0]})
+
+    assert result["output"]["totals"] == [0, *range(2, 41)]
+    assert len(histories) > 3
+
+
 async def test_an_endless_loop_is_found_though_it_is_continued(bench) -> None:
     @tool
     def again() -> str:
