@@ -4,7 +4,8 @@ PerdureError
 ├── RetryableError              retry
 │   ├── ProviderBusy              429: as many as the provider allows, when it says so
 │   ├── ServiceUnavailable        5xx, refused connection, time-out
-│   └── StorageMismatch           a payload is kept where this process does not look
+│   ├── StorageMismatch           a payload is kept where this process does not look
+│   └── MalformedToolCall         a model's call of a tool can't be read
 ├── ToolFailed                  tell the model
 └── FatalError                  fail the run
     ├── InvalidInput              the caller's words are off
@@ -23,6 +24,7 @@ PerdureError
     ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
+    ├── ComputedTooLong           graph code computed for seconds inside a workflow
     ├── StepFailed                a step's exception, of a class that the workflow does not know
     ├── AgentFailed               another agent, called as a child, failed
     └── GraphFailed               an exception out of the agent's own graph
@@ -63,6 +65,10 @@ class ServiceUnavailable(RetryableError):
 
 
 class StorageMismatch(RetryableError):
+    pass
+
+
+class MalformedToolCall(RetryableError):
     pass
 
 
@@ -135,6 +141,10 @@ class UnreadableDocument(FatalError):
 
 
 class BlockingCall(FatalError):
+    pass
+
+
+class ComputedTooLong(FatalError):
     pass
 
 

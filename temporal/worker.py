@@ -39,6 +39,7 @@ from temporal.settings import read_environment
 from temporal.store import find_store
 from temporal.target import find_target
 from temporal.telemetry import LoggingInterceptor, forwarding_runtime
+from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
 from workflows import determinism, guard
 from workflows.agent import AgentWorkflow
 from workflows.graph import Graphs
@@ -172,7 +173,7 @@ def make_worker(
         store_of=stores.of,
     )
     limits = payload_limits(client.data_converter, most=settings.storage.largest)
-    return Worker(
+    worker = Worker(
         client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
@@ -183,7 +184,7 @@ def make_worker(
             *nodes.activities(graphs.parts),
             *activities,
         ],
-        workflow_runner=_runner(settings),
+        workflow_runner=WatchedRunner(_runner(settings), Watchdog()),
         interceptors=[
             LoggingInterceptor(),
             GraphInterceptor(graphs, limits),
@@ -197,6 +198,8 @@ def make_worker(
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
     )
+    leave_to_watchdog(worker)
+    return worker
 
 
 def _runner(settings: Settings) -> WorkflowRunner:

@@ -53,6 +53,15 @@ def authors_line(frame: FrameType | None) -> str | None:
     return other
 
 
+def running(frame: FrameType | None) -> FrameType | None:
+    """The author's frame that computes at this moment, by itself or in Python's own library; None in a framework."""
+    while frame is not None and not is_authors(package := package_of(frame)):
+        if package in FRAMEWORK:
+            return None
+        frame = frame.f_back
+    return frame
+
+
 def _home() -> str | None:
     """The package of the running agent's `build`."""
     try:
