@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 from copy import deepcopy
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from agents.errors import UnsupportedValue
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Value = TypeVar("Value")
+
+
+def _stays(kind: type) -> bool:
+    return issubclass(kind, (type(None), str, int, float, BaseMessage))
+
+
+_is_shared: Callable[[type], bool] = functools.cache(_stays)
+"""Whether nothing changes values of this type in place. To ask it of each message would take far longer."""
 
 
 def copied(value: Value) -> Value:
     """A copy that shares what nothing changes in place: plain values and messages."""
-    match value:
-        case None | str() | int() | float() | bool() | BaseMessage():
-            return value
-        case dict() if type(value) is dict:
-            return cast("Value", {key: copied(item) for key, item in value.items()})
-        case list() if type(value) is list:
-            return cast("Value", [copied(item) for item in value])
-        case _DeltaSnapshot():
-            return cast("Value", _DeltaSnapshot(copied(value.value)))
-        case _:
-            return deepcopy(value)
+    kind = type(value)
+    if _is_shared(kind):
+        return value
+    if kind is dict:
+        return cast("Value", {key: copied(item) for key, item in cast("dict[Any, Any]", value).items()})
+    if kind is list:
+        items = cast("list[Any]", value)
+        return cast("Value", [item if _is_shared(type(item)) else copied(item) for item in items])
+    if isinstance(value, _DeltaSnapshot):
+        return cast("Value", _DeltaSnapshot(copied(value.value)))
+    return deepcopy(value)
 
 
 def copied_to_keep(channel: str, value: Value) -> Value:
