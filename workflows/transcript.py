@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_CARRIED = 16
 """Transcripts that are handed to the next execution, the newest first."""
 
+MOST_LAST = 4
+"""Transcripts that go on side by side, as with rules before them and without, and are not looked through each time."""
+
 MOST_OTHERS = 8
 """Messages of such a transcript that may be in no state. One that has more was of something that is over."""
 
@@ -60,6 +63,10 @@ class _Hashed(NamedTuple):
         return message is self.message and len(fields) == len(self.fields) and all(map(is_, fields, self.fields))
 
 
+_Last = list[tuple[_Hashed, str]]
+"""The messages of a transcript, and the digest at each."""
+
+
 class TranscriptIndex:
     """Every message that a step was given, each linked to the one before it.
 
@@ -70,20 +77,21 @@ class TranscriptIndex:
     def __init__(self) -> None:
         self._nodes: dict[str, _Node] = {}
         self._hashed: dict[int, _Hashed] = {}
-        self._last: list[tuple[_Hashed, str]] = []
-        """The transcript that was looked at last, with the digest at each message. Most go on from there."""
+        self._last: OrderedDict[int, _Last] = OrderedDict()
+        """The transcripts that were looked at last, by their first messages. Most go on from there."""
         self._ends: OrderedDict[str, None] = OrderedDict()
         """The digests of whole transcripts, the newest last. One that goes on takes the place of what it was."""
 
     def part(self, messages: Sequence[BaseMessage]) -> TranscriptPart:
         """`messages` as the longest known transcript and the rest. From here on, all of them are known."""
-        cut = same = self._same_as_last(messages)
-        del self._last[same:]
-        parent = digest = self._last[-1][1] if same else ROOT
+        last = self._last_of(messages)
+        cut = same = _same(last, messages)
+        del last[same:]
+        parent = digest = last[-1][1] if same else ROOT
         for position, message in enumerate(messages[same:], start=same + 1):
             hashed = self._hash(message)
             before, digest = digest, link(digest, hashed.hash)
-            self._last.append((hashed, digest))
+            last.append((hashed, digest))
             if digest in self._nodes and cut == position - 1:
                 parent, cut = digest, position
             self._nodes.setdefault(digest, _Node(before, message, hashed.hash))
@@ -148,13 +156,13 @@ class TranscriptIndex:
                     self._nodes.setdefault(digest, _Node(before, hashed.message, hashed.hash))
             self._end(ROOT, digest)
 
-    def _same_as_last(self, messages: Sequence[BaseMessage]) -> int:
-        same = 0
-        for (hashed, _), message in zip(self._last, messages, strict=False):
-            if not hashed.is_still(message):
-                break
-            same += 1
-        return same
+    def _last_of(self, messages: Sequence[BaseMessage]) -> _Last:
+        first = id(messages[0]) if messages else 0
+        last = self._last.setdefault(first, [])
+        self._last.move_to_end(first)
+        if len(self._last) > MOST_LAST:
+            self._last.popitem(last=False)
+        return last
 
     def _end(self, before: str, digest: str) -> None:
         if digest != ROOT:
@@ -176,6 +184,16 @@ class TranscriptIndex:
     def _keep(self, message: BaseMessage, hashed: bytes) -> _Hashed:
         kept = self._hashed[id(message)] = _Hashed(message, [*message.__dict__.values()], hashed)
         return kept
+
+
+def _same(last: _Last, messages: Sequence[BaseMessage]) -> int:
+    """How many messages both begin with."""
+    same = 0
+    for (hashed, _), message in zip(last, messages, strict=False):
+        if not hashed.is_still(message):
+            break
+        same += 1
+    return same
 
 
 def _split(hashes: str) -> list[bytes]:

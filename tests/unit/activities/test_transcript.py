@@ -54,6 +54,17 @@ def test_a_message_that_was_edited_in_place_is_sent_again() -> None:
     assert index.part([message]).tail == [message]
 
 
+def test_conversations_side_by_side_are_each_taken_up_where_they_were() -> None:
+    index = TranscriptIndex()
+    heads = [SystemMessage(str(number), id=f"s{number}") for number in range(9)]
+    for turn in range(3):
+        said = [HumanMessage(f"turn {each}", id=f"h{each}") for each in range(turn + 1)]
+        parts = [index.part([head, *said]) for head in heads]
+
+        assert all(part.tail[-1] == said[-1] for part in parts)
+        assert {len(part.tail) for part in parts} == ({2} if turn == 0 else {1})
+
+
 async def test_the_worker_puts_together_what_the_workflow_cut() -> None:
     index, cache = TranscriptIndex(), TranscriptCache()
     part = index.part([QUESTION])
