@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from workflows.run import Run
 
 MARK = "perdure"
-"""The metadata of a payload that one execution hands to the next: no client's input is taken for one."""
+"""The metadata of a payload that one execution hands to the next, with the agent's name: no client's input is taken for
+one, and who wants the name alone need not read megabytes."""
 
 WHAT = "The state of the run, which goes on in a new execution,"
 
@@ -97,7 +98,7 @@ def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
         transcripts=run.transcript.carried(_conversations(snapshots)),
     )
     payload = packed(carried, WHAT, workflow.payload_converter()).payload
-    payload.metadata[MARK] = b"carried"
+    payload.metadata[MARK] = run.agent.name.encode()
     workflow.continue_as_new(RawValue(payload))
 
 
