@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-crash dev test test-unit lint format lock bench pictures clean weaviate
+.PHONY: help setup demo demo-crash dev test test-unit soak lint format lock bench pictures clean weaviate
 
 BIN := .venv/bin
 ARGS ?=
@@ -32,6 +32,9 @@ test: .venv/.dev weaviate ## Run the whole test suite: make test ARGS="-k name"
 
 test-unit: .venv/.dev ## Run the tests that need no server
 	@$(BIN)/pytest tests/unit $(ARGS)
+
+soak: .venv/.dev weaviate ## Run the tests that take minutes: a chat of 2,000 turns
+	@$(BIN)/pytest tests/soak -m soak $(ARGS)
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -7,7 +7,7 @@ from collections.abc import Callable  # noqa: TC003 -- read by whoever asks for 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.store.memory import InMemoryStore
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     # A graph's four type parameters are its author's; nothing here depends on them.
     Graph = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
+
+Durability = Literal["exit", "sync"]
+DURABILITIES = get_args(Durability)
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
@@ -68,6 +71,9 @@ class Agent:
     pydantic models and dataclasses, beside LangChain's own, that tools take and give back. `activity_options` says,
     by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
     `isolation` says where tools run, all of them or by name; the others run where their kind does.
+
+    A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
+    superstep, which costs a tenth of a millisecond and more where the state is large.
     """
 
     name: str
@@ -76,6 +82,8 @@ class Agent:
     tools: Sequence[BaseTool] = ()
     types: Sequence[type] = ()
     recursion_limit: int = 100
+    checkpoints: int = 8
+    durability: Durability = "exit"
     model_step: StepOptions = field(default_factory=StepOptions)
     tool_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     retrieval_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
@@ -90,6 +98,12 @@ class Agent:
                 f"An agent can't be named {self.name!r}: use lower-case letters, digits, '-' and '_', "
                 "starting with a letter, 63 at most."
             )
+        if self.checkpoints < 1:
+            raise ValueError(
+                f"Agent {self.name!r} must keep a checkpoint, at least: `checkpoints` is {self.checkpoints}."
+            )
+        if self.durability not in DURABILITIES:
+            raise ValueError(f"Agent {self.name!r}: `durability` is 'exit' or 'sync', and not {self.durability!r}.")
         names = [tool.name for tool in self.tools]
         if taken := RESERVED.intersection(names):
             raise ValueError(f"A tool can't be named {min(taken)!r}: it is an activity of Perdure's own. Rename it.")

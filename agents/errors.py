@@ -23,6 +23,7 @@ PerdureError
     ├── UnsupportedValue          a value that can't cross the boundary with its type
     ├── ValueTooLarge             a value that Temporal does not take
     ├── HistoryFull               one superstep made more steps than an execution can hold
+    ├── CheckpointPruned          an old state that a run no longer keeps
     ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
@@ -145,6 +146,10 @@ class ValueTooLarge(FatalError):
 
 
 class HistoryFull(FatalError):
+    pass
+
+
+class CheckpointPruned(FatalError):
     pass
 
 

@@ -26,6 +26,7 @@ REMEDIES = {
     "AgentFailed": "The called agent's run has a page and a result of its own, which say more.",
     "BlockingCall": "Move the call to a tool, or let the node run as an activity.",
     "CancelledError": "Start it again with `perdure run` when it is wanted after all.",
+    "CheckpointPruned": "Keep more with Agent(..., checkpoints=…), or go back less far.",
     "CollectionMismatch": "Configure the embedder that made the collection, or ingest into another collection.",
     "CompensationFailed": "Undo by hand what the message names.",
     "ComputedTooLong": "Move the computation to a tool, or let the node run as an activity.",

@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from activities.sizes import packed
-from activities.transcript import TRANSCRIPT_QUERY, Messages
+from activities.transcript import TRANSCRIPT_QUERY, TranscriptPart
 from agents.citation import Citation
 from agents.errors import InvalidInput
 from agents.exchange import graph_input, output_of, plain
@@ -25,6 +25,7 @@ from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.input import NO_INPUT, read_input
 from workflows.run import Run
 from workflows.saga import undone_on_failure
+from workflows.state import RunState, StateHistory, history_of, state_of
 from workflows.steps import shorten, unpacked
 
 EXAMPLE = '{"agent": "research", "input": "How do I set a timer in a workflow?"}'
@@ -56,9 +57,9 @@ class AgentWorkflow:
         return result
 
     @workflow.query(name=TRANSCRIPT_QUERY)
-    def transcript(self, digest: str) -> Messages:
-        """Messages that a step was given, for a worker that no longer has them."""
-        return self.current.transcript.find(digest) if self.current else Messages(messages=[])
+    def transcript(self, digest: str) -> TranscriptPart:
+        """What a step was given, for a worker that no longer has it: its last messages, and what comes before them."""
+        return self.current.transcript.page(digest) if self.current else TranscriptPart()
 
     @workflow.query
     def usage(self) -> Usage:
@@ -69,6 +70,18 @@ class AgentWorkflow:
     def questions(self) -> list[Question]:
         """The interrupts that wait for an answer."""
         return list(self._questions.values())
+
+    @workflow.query
+    def state(self) -> RunState | None:
+        """The run's state as of its last checkpoint, the nodes that come next, and the tasks that are pending."""
+        state = state_of(self.current) if self.current else None
+        packed(state, "The state of the run", workflow.payload_converter())
+        return state
+
+    @workflow.query
+    def state_history(self) -> StateHistory:
+        """The checkpoints that the run keeps, and how many it no longer has."""
+        return history_of(self.current) if self.current else StateHistory()
 
     @workflow.update
     def answer(self, identifier: str, value: Any) -> None:
@@ -126,8 +139,9 @@ class AgentWorkflow:
 
 def _open(request: AgentInput) -> Run:
     """The run of the agent that `request` names. Raises `UnknownAgent`."""
-    graphs, saver = GRAPHS.get(), WorkflowSaver()
+    graphs = GRAPHS.get()
     agent = graphs.registry[request.agent]
+    saver = WorkflowSaver(keep=agent.checkpoints)
     return Run(agent, request, with_saver(graphs.compiled[agent.name], saver), saver)
 
 
@@ -137,7 +151,7 @@ async def _invoke(run: Run, given: Any) -> Any:
         run.saver.start_counting()
     run.calls.invocations += 1
     try:
-        state = await run_graph(run.graph, given, run.config, HistoryControl())
+        state = await run_graph(run.graph, given, run.config, HistoryControl(), durability=run.agent.durability)
     except GraphDrained:
         refuse_endless(run)
         await run.calls.finished()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.pregel import Pregel
     from langgraph.runtime import RunControl
+    from langgraph.types import Durability
 
     from agents.agent import Agent
     from agents.graph import Part
@@ -79,7 +80,14 @@ def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int
     return graph.copy({"checkpointer": saver, "cache": RunCache() if graph.cache is not None else None})
 
 
-async def run_graph(graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig, control: RunControl) -> Any:
+async def run_graph(
+    graph: Pregel[Any, Any, Any, Any],
+    given: Any,
+    config: RunnableConfig,
+    control: RunControl,
+    *,
+    durability: Durability,
+) -> Any:
     """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
     with langsmith.tracing_context(enabled=False):
-        return await graph.ainvoke(given, config, durability="exit", control=control)
+        return await graph.ainvoke(given, config, durability=durability, control=control)
