@@ -80,10 +80,10 @@ def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
     )
 
 
-async def _call_tool(tool: BaseTool, told: frozenset[str], arguments: dict[str, Any], types: Types) -> Any:
+async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dict[str, Any], types: Types) -> Any:
     run, config, options = current_run(), get_config(), tool_options(tool)
     request = _tool_request(run, tool.name, arguments, config)
-    shown = {name: value for name, value in request.arguments.items() if name in told or not told}
+    shown = {name: value for name, value in request.arguments.items() if told is None or name in told}
     digest = arguments_digest(tool.name, shown)
     call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable)
     return await ToolCall(
@@ -109,11 +109,11 @@ def _place(run: Run, config: RunnableConfig) -> Place:
     )
 
 
-def _told(tool: BaseTool) -> frozenset[str]:
-    """The arguments that the model chooses."""
+def _told(tool: BaseTool) -> frozenset[str] | None:
+    """The arguments that the model chooses, or `None` where all of them are: a JSON schema knows no injected ones."""
     schema: Any = tool.tool_call_schema
     if isinstance(schema, dict):
-        return frozenset(schema.get("properties", ()))
+        return None
     return frozenset(schema.model_fields if issubclass(schema, BaseModel) else schema.__fields__)
 
 
