@@ -54,13 +54,18 @@ class Bodies:
     def __init__(self, processes: ToolProcesses | None = None) -> None:
         self._processes = processes
         self._loops = BodyLoops()
+        self._are_needed = False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Nothing is started before it is needed; at the end all of it is ended."""
+        """Processes are readied where tools need them, for the first takes a second or two. At the end all is ended."""
+        readying = asyncio.create_task(self._processes.ready()) if self._processes and self._are_needed else None
         try:
             yield
         finally:
+            if readying:
+                readying.cancel()
+                await asyncio.wait({readying})
             await self._loops.close()
             if self._processes:
                 await self._processes.close()
@@ -69,6 +74,7 @@ class Bodies:
         """Raises `ValueError` where a tool can't run where the agent says."""
         for tool in agent.tools:
             place = self.place(agent, tool)
+            self._are_needed |= place == "process"
             if place == "process" and not (self._processes and self._processes.finds(agent)):
                 raise ValueError(
                     f"Agent {agent.name!r}: tool {tool.name!r} is to run in a process, which can't find the agent. "

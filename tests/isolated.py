@@ -157,4 +157,5 @@ def build(resources: Resources) -> Any:
 TOOLS = [where, spend, look, remember, confirm, refuse, fail, hang, die, die_in_the_worker, block, stay, shout, answer]
 STEP = StepOptions(attempts=3, heartbeat=timedelta(seconds=3))
 agent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=STEP, isolation={"answer": "process"})
+asynchronous = Agent("isolated", build, tools=[die_in_the_worker, shout], tool_step=STEP)
 persistent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=StepOptions(attempts=9))
