@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
+from pydantic import Field
 
 from agents.testing import call
 from benchmarks.job import InstantModel
@@ -45,7 +46,7 @@ async def order_log(number: int) -> str:
 class ChatModel(InstantModel):
     """Asks the tool about the newest question; answers once it has its output."""
 
-    script: list[AIMessage] = []
+    script: list[AIMessage] = Field(default_factory=list)
 
     def _answer(self, messages: Sequence[BaseMessage]) -> AIMessage:
         turn = sum(isinstance(message, HumanMessage) for message in messages)
