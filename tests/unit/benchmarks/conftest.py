@@ -19,9 +19,7 @@ def sized(size: int) -> HistoryEvent:
     event = HistoryEvent()
     event.user_metadata.summary.data = b"x" * size
     event.user_metadata.summary.data = b"x" * (2 * size - event.ByteSize())
-    assert event.ByteSize() == size, (
-        "the lengths in front of the data are of another size: take a size further from 128"
-    )
+    assert event.ByteSize() == size, "its length takes another number of bytes: take a size further from 128"
     return event
 
 

@@ -10,6 +10,7 @@ from benchmarks.chat import OUTPUT_CHARACTERS, ChatModel, answer, order_log, que
 from benchmarks.growth import CHATTERS, Chats
 from benchmarks.replay import sizes_to_replay
 from benchmarks.reports.growth import report
+from benchmarks.reports.table import NOTHING
 from benchmarks.roster import OFFICIAL, PERDURE
 
 
@@ -50,7 +51,7 @@ def test_a_chat_that_ended_has_a_row_for_its_last_turn_and_none_for_more(chats, 
     text = report(chats, circumstances)
 
     assert row(text, OFFICIAL.name, 30)[1] == "31"
-    assert set(row(text, OFFICIAL.name, 50)) == {"–"}
+    assert set(row(text, OFFICIAL.name, 50)) == {NOTHING}
     assert f"{OFFICIAL.name} gets no further than 30 turns (terminated: It is too long)." in text
     assert "10 times what perdure writes" in text
 

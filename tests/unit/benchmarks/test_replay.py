@@ -3,8 +3,13 @@
 from benchmarks.replay import REPLAYED, Replays
 from benchmarks.replaying import Replayed
 from benchmarks.reports.replay import report
+from benchmarks.reports.table import times
 from benchmarks.roster import DEEPAGENTS, OFFICIAL
-from benchmarks.summary import Sample
+from benchmarks.summary import Sample, Spread
+
+
+def ratio(value):
+    return times(Spread(value, value, value))
 
 
 def test_a_ratio_is_taken_at_the_largest_size_that_a_peer_reached(circumstances):
@@ -19,6 +24,6 @@ def test_a_ratio_is_taken_at_the_largest_size_that_a_peer_reached(circumstances)
     text = report(Replays(samples, (10, 150, 200), 2, "1.32.0"), circumstances)
 
     assert "Perdure replays 200 turns in 20.0 s." in text
-    assert f"{OFFICIAL.name} takes 1.0 s for 10, and 4.00× the CPU of perdure for as many." in text
-    assert f"{DEEPAGENTS.name} takes 20.0 s for 200, and 1.00× the CPU" in text
+    assert f"{OFFICIAL.name} takes 1.0 s for 10, and {ratio(4)} the CPU of perdure for as many." in text
+    assert f"{DEEPAGENTS.name} takes 20.0 s for 200, and {ratio(1)} the CPU" in text
     assert "2 rounds on 2 cores" in text
