@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     Handle = WorkflowHandle[Any, Any]
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds for one turn, so that a contestant that hangs does not hang the benchmark."""
+
+RETRY = 0.2
+"""Seconds until a question is put again."""
 
 
 class ChatEnded(ContestantFailed):
@@ -47,7 +50,7 @@ class ByTurns:
         self.handle, self.first = handle, first
 
     async def say(self, question: str) -> str:
-        answer: str = await self.handle.execute_update("turn", question)
+        answer: str = await self.handle.execute_update("turn", question, id=_id(question))
         return answer
 
 
@@ -63,8 +66,8 @@ class ByInterrupts:
         self._interrupt = ""
 
     async def say(self, question: str) -> str:
-        waiting = self._interrupt or await anext(self._interrupts)
-        await self.handle.execute_update("answer", args=[waiting, question])
+        self._interrupt = self._interrupt or await anext(self._interrupts)
+        await self.handle.execute_update("answer", args=[self._interrupt, question], id=_id(question))
         self._interrupt = await anext(self._interrupts)
         [asked] = await self.handle.query("questions")
         answer: str = asked["value"]
@@ -102,15 +105,33 @@ async def say(talk: Conversation, question: str) -> str:
     """The answer to `question`. Raises `ChatEnded`, which says why there is none."""
     try:
         async with asyncio.timeout(PATIENCE):
+            return await _until_said(talk, question)
+    except TimeoutError:
+        raise ChatEnded(f"no answer within {PATIENCE} s") from None
+    except (StopAsyncIteration, WorkflowUpdateFailedError) as error:
+        raise ChatEnded(await _ending(talk.handle) or str(error)) from error
+
+
+async def _until_said(talk: Conversation, question: str) -> str:
+    """The server refuses an update while a task of the workflow has failed and is not tried again yet."""
+    while True:
+        try:
             return await talk.say(question)
-    except (RPCError, WorkflowUpdateFailedError, StopAsyncIteration, TimeoutError) as error:
-        raise ChatEnded(await _why(talk.handle, error)) from error
+        except RPCError as error:
+            if ending := await _ending(talk.handle):
+                raise ChatEnded(ending) from error
+            await asyncio.sleep(RETRY)
 
 
-async def _why(handle: Handle, error: Exception) -> str:
-    description = await handle.describe()
-    if description.status in {None, WorkflowExecutionStatus.RUNNING}:
-        return f"no answer within {PATIENCE} s" if isinstance(error, TimeoutError) else str(error)
-    history = await handle.fetch_history()
-    reason = history.events[-1].workflow_execution_terminated_event_attributes.reason
-    return f"{description.status.name.lower()}{f': {reason}' if reason else ''}"
+async def _ending(handle: Handle) -> str | None:
+    """How the workflow ended, if it has."""
+    status = (await handle.describe()).status
+    if status in {None, WorkflowExecutionStatus.RUNNING}:
+        return None
+    reason = (await handle.fetch_history()).events[-1].workflow_execution_terminated_event_attributes.reason
+    return f"{status.name.lower()}{f': {reason}' if reason else ''}"
+
+
+def _id(question: str) -> str:
+    """Of the update: a question that is put again is the same one."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, question))
