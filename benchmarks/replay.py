@@ -55,8 +55,8 @@ async def replay_chats(chats: Chats, rounds: int, *, progress: Callable[[str], N
 
 
 def sizes_to_replay(chats: Chats) -> list[int]:
-    """Those of the chats, and the largest that all of them had."""
-    return sorted({*chats.sizes, min(len(chat.turns) for chat in chats.held)})
+    """Those of the chats, and how far those got that could not go on."""
+    return sorted({*chats.sizes, *(len(chat.turns) for chat in chats.held if chat.ended)})
 
 
 def _write(chat: Chat, sizes: Sequence[int], folder: Path) -> tuple[Chat, dict[int, Path]]:

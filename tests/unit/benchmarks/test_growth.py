@@ -64,6 +64,6 @@ def test_a_report_says_how_steady_a_history_grows_and_who_takes_part(chats, circ
     assert all(f"- **{contestant.name}**" in text for contestant in CHATTERS)
 
 
-def test_the_peers_are_compared_at_the_largest_size_that_all_have(chats):
+def test_all_are_replayed_at_the_largest_size_that_a_peer_reached(chats):
     assert sizes_to_replay(chats) == [10, 30, 50]
     assert sizes_to_replay(replace(chats, held=chats.held[:-1])) == [10, 50]
