@@ -91,8 +91,8 @@ def _options() -> argparse.Namespace:
         metavar="PART",
         type=_part,
         default=list(PARTS),
-        help="throughput (runs of five steps; 7 minutes), growth (chats of 10, 50 and 200 turns; 4 minutes), "
-        "replay (of these chats, which it holds first; 3 minutes more); all without one",
+        help="throughput (runs of five steps; 6 minutes), growth (chats of 10, 50 and 200 turns; 4 minutes), "
+        "replay (of these chats, which it holds first; 6 minutes more); all without one",
     )
     parser.add_argument(
         "--rounds",

@@ -101,6 +101,5 @@ def interpreter(contestant: Contestant) -> Path:
 
 
 def environment(state: Path) -> dict[str, str]:
-    """Without warnings: some libraries give one for each message, which costs more than what is measured."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    return own | {"TMPDIR": str(state), "PYTHONWARNINGS": "ignore"}
+    return own | {"TMPDIR": str(state)}

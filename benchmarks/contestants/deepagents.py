@@ -7,6 +7,7 @@ see `roster.py`.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ WORKFLOWS = [DeepAgentsWorkflow, DeepAgentsChat]
 
 
 def plugin() -> DeepAgentsPlugin:
+    # It causes LangChain to warn of each message that it reads: that is not what is measured.
+    warnings.simplefilter("ignore")
     models = {"orders": model(), "chat": ChatModel()}
     return DeepAgentsPlugin(model_provider=lambda name: models[name])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.growth import WHOLE, hold_chats
 from benchmarks.load import Load
 from benchmarks.replay import replay_chats
-from benchmarks.roster import BARE, DEEPAGENTS, IN_MEMORY, LOCAL, OFFICIAL, PERDURE
+from benchmarks.roster import BARE, DEEPAGENTS, IN_MEMORY, LOCAL, OFFICIAL
 from benchmarks.rounds import run_rounds
 
 ONE = Load(at_once=1, runs=1)
@@ -21,14 +21,12 @@ def there(*contestants):
 
 
 async def test_all_contestants_do_the_job() -> None:
-    roster = there(IN_MEMORY, BARE, PERDURE, LOCAL, OFFICIAL, DEEPAGENTS)
+    roster = there(IN_MEMORY, LOCAL, OFFICIAL, DEEPAGENTS)
 
     made = await run_rounds(1, progress=ignore, roster=roster, loads=[ONE], warm_up=ONE)
 
     assert [sample.contestant for sample in made.samples] == roster
-    events = {sample.contestant.name: sample.measured.events for sample in made.samples}
-    assert events[PERDURE.name] == events[OFFICIAL.name] == events[BARE.name] == 35
-    assert events[LOCAL.name] < 35
+    assert [sample.measured.events for sample in made.samples][:3] == [None, 25, 35]
 
 
 async def test_all_chats_are_held_and_replayed() -> None:
