@@ -52,10 +52,11 @@ class DurableModel(BaseChatModel):
         **options: Any,
     ) -> ChatResult:
         run = current_run()
+        part, digest = run.transcript.sent(messages)
         request = ModelRequest(
             agent=run.agent.name,
             model=self.model,
-            transcript=run.transcript.part(messages),
+            transcript=part,
             tools=list(tools),
             options=_sent(options, stop),
             tags=list(run_manager.tags) if run_manager else [],
@@ -63,7 +64,7 @@ class DurableModel(BaseChatModel):
         response = await execute_step(
             CALL_MODEL, request, ModelResponse, options=run.agent.model_step, summary=self.model
         )
-        run.transcript.answered(messages, response.message)
+        run.transcript.answered(digest, response.message)
         input_tokens, output_tokens = tokens(response.message)
         run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)
         return ChatResult(generations=[ChatGeneration(message=response.message)])

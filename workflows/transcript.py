@@ -22,21 +22,28 @@ class TranscriptIndex:
     def __init__(self) -> None:
         self._nodes: dict[str, tuple[str, BaseMessage]] = {}
         self._hashes: dict[int, tuple[BaseMessage, tuple[Any, ...], bytes]] = {}
+        self._digests: dict[tuple[str, bytes], str] = {}
 
     def part(self, messages: Sequence[BaseMessage]) -> TranscriptPart:
         """`messages` as the longest known transcript and the rest. From here on, all of them are known."""
+        return self.sent(messages)[0]
+
+    def sent(self, messages: Sequence[BaseMessage]) -> tuple[TranscriptPart, str]:
+        """As `part`, and the digest of all of `messages`."""
         parent, cut = ROOT, 0
         digest = ROOT
         for position, message in enumerate(messages, start=1):
-            before, digest = digest, link(digest, self._hash(message))
-            if digest in self._nodes and cut == position - 1:
-                parent, cut = digest, position
-            self._nodes.setdefault(digest, (before, message))
-        return TranscriptPart(parent=parent, tail=list(messages[cut:]))
+            before, digest = digest, self._linked(digest, message)
+            if digest in self._nodes:
+                if cut == position - 1:
+                    parent, cut = digest, position
+            else:
+                self._nodes[digest] = before, message
+        return TranscriptPart(parent=parent, tail=list(messages[cut:])), digest
 
-    def answered(self, messages: Sequence[BaseMessage], answer: BaseMessage) -> None:
-        """The worker that gave `answer` to `messages` knows both."""
-        self.part([*messages, answer])
+    def answered(self, digest: str, answer: BaseMessage) -> None:
+        """The worker that gave `answer` to the messages of `digest` knows both."""
+        self._nodes.setdefault(self._linked(digest, answer), (digest, answer))
 
     def find(self, digest: str) -> Messages:
         """The messages that `digest` stands for: the answer to the query of a worker that has lost them."""
@@ -45,6 +52,13 @@ class TranscriptIndex:
             digest, message = self._nodes[digest]
             found.append(message)
         return Messages(messages=found[::-1])
+
+    def _linked(self, digest: str, message: BaseMessage) -> str:
+        step = digest, self._hash(message)
+        known = self._digests.get(step)
+        if known is None:
+            known = self._digests[step] = link(*step)
+        return known
 
     def _hash(self, message: BaseMessage) -> bytes:
         """Hashing costs more than looking: unchanged messages keep their hash."""
@@ -59,11 +73,8 @@ class TranscriptIndex:
 
 def _fingerprint(message: BaseMessage) -> tuple[Any, ...]:
     """Changes when a field of the message is set to another object, as every library does that edits one."""
-    return (
-        message.id,
-        message.name,
-        id(message.content),
-        id(message.additional_kwargs),
-        id(message.response_metadata),
-        id(getattr(message, "tool_calls", None)),
-    )
+    fields = vars(message)  # asking a message for a field that it lacks costs more than all the rest
+    return fields["id"], fields["name"], *[id(fields.get(name)) for name in _EDITED]
+
+
+_EDITED = ("content", "additional_kwargs", "response_metadata", "tool_calls")

@@ -28,8 +28,8 @@ def test_the_first_request_carries_everything() -> None:
 
 def test_the_next_request_carries_what_was_not_sent_or_answered() -> None:
     index = TranscriptIndex()
-    index.part([QUESTION])
-    index.answered([QUESTION], ANSWER)
+    _, digest = index.sent([QUESTION])
+    index.answered(digest, ANSWER)
 
     part = index.part([QUESTION, ANSWER, RESULT])
 
@@ -57,10 +57,11 @@ def test_a_message_that_was_edited_in_place_is_sent_again() -> None:
 
 async def test_the_worker_puts_together_what_the_workflow_cut() -> None:
     index, cache = TranscriptIndex(), TranscriptCache()
-    digest, whole = await cache.open(over_the_wire(index.part([QUESTION])))
+    part, sent = index.sent([QUESTION])
+    digest, whole = await cache.open(over_the_wire(part))
     answer = load_message(dump_message(ANSWER))
     cache.keep(digest, (*whole, answer), tail=[answer])
-    index.answered([QUESTION], ANSWER)
+    index.answered(sent, ANSWER)
 
     _, messages = await cache.open(over_the_wire(index.part([QUESTION, ANSWER, RESULT])))
 
