@@ -7,7 +7,7 @@ import tempfile
 from asyncio.subprocess import PIPE
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from temporalio.api.history.v1 import History
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.growth import Chat, Chats
+    from benchmarks.roster import Contestant
 
 REPLAYED = [contestant for contestant in CHATTERS if contestant not in CONTINUED]
 """Those whose chats are in one execution."""
@@ -72,25 +73,29 @@ def _write(chat: Chat, sizes: Sequence[int], folder: Path) -> tuple[Chat, dict[i
 async def _replay(chat: Chat, files: dict[int, Path], state: Path) -> dict[int, Replayed]:
     log = state / f"{chat.contestant.task_queue}.replay.log"
     paths = [files[min(files)], *files.values()]
-    arguments = ["-m", "benchmarks.replaying", chat.contestant.replays or "", *map(str, paths)]
     with log.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            interpreter(chat.contestant),
-            *arguments,
-            stdout=PIPE,
-            stderr=errors,
-            env=environment(state),
-        )
-    try:
-        async with asyncio.timeout(LONGEST):
-            said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    lines = said.splitlines()
-    if process.returncode or len(lines) != len(paths):
+        lines = await _said(chat.contestant, paths, errors, state)
+    if len(lines) != len(paths):
         raise ContestantFailed(
             f"{chat.contestant.name!r} failed to replay its chat:\n{log.read_text(errors='replace')[-3_000:]}"
         )
     return dict(zip(files, map(Replayed.model_validate_json, lines[1:]), strict=True))
+
+
+async def _said(contestant: Contestant, paths: Sequence[Path], errors: BinaryIO, state: Path) -> list[bytes]:
+    process = await asyncio.create_subprocess_exec(
+        interpreter(contestant),
+        *("-m", "benchmarks.replaying", contestant.replays or "", *map(str, paths)),
+        stdout=PIPE,
+        stderr=errors,
+        env=environment(state),
+    )
+    try:
+        async with asyncio.timeout(LONGEST):
+            return (await process.communicate())[0].splitlines()
+    except TimeoutError:
+        raise ContestantFailed(f"{contestant.name!r} did not replay its chat within {LONGEST} s.") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
