@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Never, SupportsIndex
@@ -50,7 +51,6 @@ FORBIDDEN = frozenset(
         "urllib.Request",
     }
 )
-THREADS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 PYTHON_FILES = (".py", ".pyc", ".so", ".pyd", ".dylib", ".pyi")
 
 LOOPS_IO = (
@@ -81,13 +81,14 @@ _installed = False
 def install() -> None:
     """Put the hook in place, once per process: Python has no way to take one out.
 
-    `time.sleep` raises no audit event before Python 3.13, and is replaced. Install before authors' modules are loaded:
-    `from time import sleep` keeps what it finds.
+    Before Python 3.13 no audit event tells of `time.sleep` and of threads: these are replaced. Install before authors'
+    modules are loaded: `from time import sleep` keeps what it finds.
     """
     global _installed  # noqa: PLW0603 -- see above
     if not _installed:
         sys.addaudithook(_audit)
         time.sleep = _no_sleep
+        threading.Thread.start = _no_thread  # type: ignore[method-assign]
         _installed = True
 
 
@@ -107,6 +108,7 @@ def _refusing(name: str) -> Callable[..., Never]:
 
 _REFUSALS = {name: _refusing(name) for name in LOOPS_IO}
 _sleep = time.sleep
+_start = threading.Thread.start
 
 
 def _no_sleep(seconds: float | SupportsIndex, /) -> None:
@@ -116,16 +118,21 @@ def _no_sleep(seconds: float | SupportsIndex, /) -> None:
     _sleep(seconds)
 
 
-def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    is_thread = event in THREADS
-    if not is_thread and event not in FORBIDDEN and not (event == "open" and _is_data(arguments[0])):
-        return
-    if not workflow.in_workflow() or workflow.unsafe.is_sandbox_unrestricted() or _is_importing():
-        return
-    if not is_thread:
-        _refuse(_what(event, arguments), f"which can't be replayed. {IN_A_TOOL}")
-    if not _is_frameworks():
+def _no_thread(self: threading.Thread) -> None:
+    if _is_watched() and not _is_frameworks():
         _refuse("start a thread", f"where none can be replayed. Use `asyncio.gather`. {IN_A_TOOL}", verb="tried to ")
+    _start(self)
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in FORBIDDEN and not (event == "open" and _is_data(arguments[0])):
+        return
+    if _is_watched() and not _is_importing():
+        _refuse(_what(event, arguments), f"which can't be replayed. {IN_A_TOOL}")
+
+
+def _is_watched() -> bool:
+    return workflow.in_workflow() and not workflow.unsafe.is_sandbox_unrestricted()
 
 
 def _is_data(path: object) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import sysconfig
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from temporalio import workflow
 
 from agents.errors import FatalError
 from workflows.run import current_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
     from agents.agent import Agent
@@ -56,7 +60,24 @@ def authors_line(frame: FrameType | None, home: str | None = None) -> str | None
         if other is None and is_authors(package):
             other = line_of(frame)
         frame = frame.f_back
-    return other
+    return _awaiting_line(home) or other
+
+
+def _awaiting_line(home: str | None) -> str | None:
+    """Where the package waits, when what it called runs in a task of its own: if that is at one place alone."""
+    if not home or not workflow.in_workflow():
+        return None
+    lines = {line_of(frame) for task in asyncio.all_tasks() for frame in _awaiting(task) if package_of(frame) == home}
+    return lines.pop() if len(lines) == 1 else None
+
+
+def _awaiting(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """The frames of the coroutines that a task is waiting in, the outermost first."""
+    coroutine: Any = task.get_coro()
+    while coroutine is not None:
+        if frame := getattr(coroutine, "cr_frame", None):
+            yield frame
+        coroutine = getattr(coroutine, "cr_await", None)
 
 
 def raised_at(traceback: TracebackType | None) -> str | None:

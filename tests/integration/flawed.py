@@ -96,9 +96,9 @@ def swallow(_state: Notes) -> Any:
 
 
 def at_once(resources: Resources) -> Any:
-    async def ask(_state: Notes) -> Any:  # here: ask
+    async def ask(_state: Notes) -> Any:
         words = list(set(WORDS))
-        await resources.model().ainvoke(" ".join(words))
+        await resources.model().ainvoke(" ".join(words))  # here: ask
         return {"path": [len(words)]}
 
     graph = StateGraph(Notes)
