@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.events import Token, TokenSink
 from activities.transcript import Transcript, TranscriptCache, TranscriptPart
 from activities.wire import Message
-from agents.errors import ServiceUnavailable
+from agents.errors import MalformedToolCall, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,7 @@ class ModelCalls:
     async def call_model(self, request: ModelRequest) -> ModelResponse:
         digest, messages = await self._transcripts.open(request.transcript)
         message = await self._answer(request, messages)
+        _refuse_malformed(message)
         self._transcripts.keep(digest, (*messages, message), tail=[message])
         return ModelResponse(message=message)
 
@@ -89,6 +90,16 @@ class ModelCalls:
             tools = [agent.tool(tool) if isinstance(tool, str) else tool for tool in request.tools]
             return model.bind_tools(tools, **request.options)
         return model.bind(**request.options) if request.options else model
+
+
+def _refuse_malformed(message: BaseMessage) -> None:
+    """Left alone, the call would be dropped, and an agent that waits for nothing else end with an empty answer."""
+    if isinstance(message, AIMessage) and message.invalid_tool_calls:
+        call = message.invalid_tool_calls[0]
+        raise MalformedToolCall(
+            f"The model called {call['name'] or 'a tool'!r} with arguments that are no JSON: "
+            f"{(call['args'] or '')[:200]!r}. If it keeps doing so, simplify the tool's arguments or use another model."
+        )
 
 
 def tokens(message: BaseMessage) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable  # noqa: TC003 -- read by whoever asks for 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.store.memory import InMemoryStore
@@ -36,6 +36,10 @@ RESERVED = frozenset(
     {"call_model", "retrieve", "store", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
 )
 """Activities of Perdure's own: a tool is an activity that has the tool's name."""
+
+
+Isolation = Literal["process", "thread", "loop"]
+"""Where a tool's body runs: in a process that can be killed, in a thread of its own, or on a loop that tools share."""
 
 
 class Resources(Protocol):
@@ -86,6 +90,7 @@ class Agent:
     `build` is called once per worker process and must return the same graph each time. `types` are the
     pydantic models and dataclasses, beside LangChain's own, that tools take and give back. `activity_options` says,
     by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
+    `isolation` says where tools run, all of them or by name; the others run where their kind does.
     """
 
     name: str
@@ -100,6 +105,7 @@ class Agent:
     node_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     activity_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     store_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
+    isolation: Isolation | Mapping[str, Isolation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -112,6 +118,11 @@ class Agent:
             raise ValueError(f"A tool can't be named {min(taken)!r}: it is an activity of Perdure's own. Rename it.")
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"Agent {self.name!r} has two tools of one name: {sorted(repeated)}. Rename one.")
+        for name in self.isolation if not isinstance(self.isolation, str) else ():
+            self.tool(name)
+
+    def isolation_of(self, tool: str) -> Isolation | None:
+        return self.isolation if isinstance(self.isolation, str) else self.isolation.get(tool)
 
     def tool(self, name: str) -> BaseTool:
         for tool in self.tools:

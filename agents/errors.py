@@ -4,7 +4,10 @@ PerdureError
 ├── RetryableError              retry
 │   ├── ProviderBusy              429: as many as the provider allows, when it says so
 │   ├── ServiceUnavailable        5xx, refused connection, time-out
-│   └── StorageMismatch           a payload is kept where this process does not look
+│   ├── StorageMismatch           a payload is kept where this process does not look
+│   ├── MalformedToolCall         a model's call of a tool can't be read
+│   ├── ToolProcessDied           the process that a tool ran in ended, the worker did not
+│   └── ToolTimedOut              a tool took longer than its step may; says what it was doing
 ├── ToolFailed                  tell the model
 └── FatalError                  fail the run
     ├── InvalidInput              the caller's words are off
@@ -22,6 +25,10 @@ PerdureError
     ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
+    ├── ComputedTooLong           graph code computed for seconds inside a workflow
+    ├── ToolQuarantined           a tool ended its process for the third time
+    ├── WorkerLost                the worker that ran a step went silent, in each attempt
+    ├── StepTimedOut              a step took too long, in each attempt
     ├── StepFailed                a step's exception, of a class that the workflow does not know
     ├── AgentFailed               another agent, called as a child, failed
     └── GraphFailed               an exception out of the agent's own graph
@@ -62,6 +69,18 @@ class ServiceUnavailable(RetryableError):
 
 
 class StorageMismatch(RetryableError):
+    pass
+
+
+class MalformedToolCall(RetryableError):
+    pass
+
+
+class ToolProcessDied(RetryableError):
+    pass
+
+
+class ToolTimedOut(RetryableError):
     pass
 
 
@@ -130,6 +149,22 @@ class UnreadableDocument(FatalError):
 
 
 class BlockingCall(FatalError):
+    pass
+
+
+class ComputedTooLong(FatalError):
+    pass
+
+
+class ToolQuarantined(FatalError):
+    pass
+
+
+class WorkerLost(FatalError):
+    pass
+
+
+class StepTimedOut(FatalError):
     pass
 
 

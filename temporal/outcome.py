@@ -23,16 +23,41 @@ if TYPE_CHECKING:
     from temporalio.client import WorkflowFailureError
 
 REMEDIES = {
+    "AgentFailed": "The called agent's run has a page and a result of its own, which say more.",
+    "BlockingCall": "Move the call to a tool, or let the node run as an activity.",
     "CancelledError": "Start it again with `perdure run` when it is wanted after all.",
+    "CollectionMismatch": "Configure the embedder that made the collection, or ingest into another collection.",
+    "ComputedTooLong": "Move the computation to a tool, or let the node run as an activity.",
+    "ContextTooLong": "Ask for less, or use a model with a longer context.",
+    "GraphFailed": "The agent's code raised it; the log of the worker has its traceback.",
+    "HistoryFull": "Split the node: a loop of the graph can go on for ever, a loop in a node can't.",
+    "InvalidInput": "Correct what the run was given and start it again.",
+    "MalformedToolCall": "Use another model, or give the tool simpler arguments.",
+    "NoStore": "Give the worker a store: `perdure worker` uses Weaviate.",
+    "PayloadMissing": "Restore the storage of large payloads, or start the run again.",
+    "ProviderBusy": "Start it again later, or use another model: PERDURE_MODEL names it.",
+    "ProviderRefused": "`perdure doctor` shows the model and the settings in use.",
+    "ServiceUnavailable": "Start it again once the service answers; `perdure doctor` checks what Perdure uses.",
+    "StepFailed": "The step raised it; the log of the worker has its traceback.",
+    "StepTimedOut": "The step's limits are in its agent's StepOptions; raise them or make the step quicker.",
+    "StorageMismatch": "Give all workers and clients the same PERDURE_STORAGE__URL.",
     "TerminatedError": "Start it again with `perdure run` when it is wanted after all.",
     "TimeoutError": "The step's limits are in its agent's StepOptions; raise them or make the step quicker.",
-    "ProviderBusy": "Start it again later, or use another model: PERDURE_MODEL names it.",
-    "ServiceUnavailable": "Start it again once the service answers; `perdure doctor` checks what Perdure uses.",
-    "ProviderRefused": "`perdure doctor` shows the model and the settings in use.",
-    "ContextTooLong": "Ask for less, or use a model with a longer context.",
+    "ToolFailed": "The tool raised it; let the agent handle tool errors to tell the model instead.",
+    "ToolProcessDied": "The log of the worker has what the process said; give the tool more memory, or mend it.",
+    "ToolQuarantined": "The log of the worker has what the process said; give the tool more memory, or mend it.",
+    "ToolTimedOut": "Make the tool quicker, or give its step more time: `tool_step` of the agent.",
     "UnknownAgent": "`perdure agents` lists the agents that are installed.",
-    "GraphFailed": "The agent's code raised it; the log of the worker has its traceback.",
+    "UnknownCollection": "`perdure ingest` makes collections; `perdure doctor` lists those there are.",
+    "UnknownModel": "PERDURE_MODEL, or the agent, names a model; the documentation lists the forms.",
+    "UnknownTool": "Add the tool to the agent's `tools`, on all workers of the task queue.",
+    "UnreadableDocument": "Correct the document or leave it out.",
+    "UnsupportedValue": "Pass data: JSON values, messages, pydantic models, dataclasses.",
+    "ValueTooLarge": "Return less, or a reference to where the rest is.",
+    "WorkerLost": "Read the log of the worker; let a tool that ends it run in a process: `isolation` of the agent.",
 }
+"""What to do, by the type of the failure. docs/failures.md has the same types."""
+
 CALLERS_MISTAKES = frozenset({"InvalidInput", "UnknownAgent"})
 
 

@@ -98,6 +98,7 @@ async def replay_strictly(
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[*interceptors, recorder, GraphInterceptor(graphs, limits or Limits())],
         data_converter=converter,
+        debug_mode=True,  # a busy machine must not make a deadlock of a long replay
     )
     await replayer.replay_workflow(history)
     recorded = [(name, await _resolved(inputs, converter)) for name, inputs in _scheduled(history)]

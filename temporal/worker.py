@@ -6,14 +6,17 @@ import asyncio
 import functools
 import gc
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from temporalio.plugin import SimplePlugin
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.bodies import Bodies
 from activities.embedding import embedder
 from activities.events import NoTokens
 from activities.failures import FailureInterceptor
@@ -21,10 +24,12 @@ from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
 from activities.model import ModelCalls
 from activities.node import NodeCalls
+from activities.processes import ToolProcesses
 from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
 from activities.store import Stores
+from activities.threads import MOST_THREADS
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
 from activities.weaviate_items import WeaviateItems
@@ -39,6 +44,7 @@ from temporal.settings import read_environment
 from temporal.store import find_store
 from temporal.target import find_target
 from temporal.telemetry import LoggingInterceptor, forwarding_runtime
+from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
 from workflows import determinism, guard
 from workflows.agent import AgentWorkflow
 from workflows.graph import Graphs
@@ -58,6 +64,8 @@ if TYPE_CHECKING:
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
 
+TOOL_PROCESS = "temporal.tool_process"
+
 STICKY_TIMEOUT = timedelta(seconds=2)
 """How long the server waits for a worker that held a run in its cache. After a crash, this is lost once per run."""
 
@@ -71,6 +79,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     ready_process()  # before authors' modules are loaded: `from time import sleep` keeps what it finds
     environ = read_environment()
     stop = stop or _stop_on_signals()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "perdure"))
     default_model = resolve_model(settings.model, environ)
     target = find_target(settings, environ)
     client = await connect(target, runtime=forwarding_runtime())
@@ -162,7 +171,9 @@ def make_worker(
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
     stores = Stores(registry=registry, make=store)
-    tools = ToolCalls(registry=registry, transcripts=transcripts, store_of=stores.of)
+    processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.store)
+    bodies = Bodies(processes)
+    tools = ToolCalls(registry=registry, transcripts=transcripts, bodies=bodies, store_of=stores.of)
     graphs = Graphs.of(registry, model_id)
     nodes = NodeCalls(
         registry=registry,
@@ -173,7 +184,7 @@ def make_worker(
         store_of=stores.of,
     )
     limits = payload_limits(client.data_converter, most=settings.storage.largest)
-    return Worker(
+    worker = Worker(
         client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
@@ -184,20 +195,24 @@ def make_worker(
             *nodes.activities(graphs.parts),
             *activities,
         ],
-        workflow_runner=_runner(settings),
+        workflow_runner=WatchedRunner(_runner(settings), Watchdog()),
         interceptors=[
             LoggingInterceptor(),
             GraphInterceptor(graphs, limits),
             FailureInterceptor(),
             SizeInterceptor(limits),
-            HeartbeatInterceptor(),
+            HeartbeatInterceptor(settings.worker.heartbeat_seconds),
         ],
+        plugins=[SimplePlugin("perdure.Bodies", run_context=bodies.open)],
         max_cached_workflows=settings.worker.cached_workflows,
         max_concurrent_activities=settings.worker.max_concurrent_activities,
         max_concurrent_workflow_tasks=settings.worker.max_concurrent_workflow_tasks,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.worker.heartbeat_seconds / 2),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
     )
+    leave_to_watchdog(worker)
+    return worker
 
 
 def _runner(settings: Settings) -> WorkflowRunner:

@@ -114,6 +114,15 @@ def home_of(agent: Agent) -> str:
     return str(getattr(agent.build, "__module__", "")).partition(".")[0]
 
 
+def running(frame: FrameType | None) -> FrameType | None:
+    """The author's frame that computes at this moment, by itself or in Python's own library; None in a framework."""
+    while frame is not None and not is_authors(package := package_of(frame)):
+        if package in FRAMEWORK:
+            return None
+        frame = frame.f_back
+    return frame
+
+
 def _home() -> str | None:
     try:
         return home_of(current_run().agent)

@@ -6,6 +6,7 @@ import json
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from agents.errors import ComputedTooLong
 from temporal.checking.rendering import differences
 from temporal.checking.report import Finding
 from workflows.steps import shorten
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from temporal.checking.record import Draw, Event, Ran, Replayed, Seen
+    from temporal.checking.report import Kind
 
 IN_AN_ACTIVITY = (
     'do it in a tool, or in a node with `metadata={"execute_in": "activity"}`: its answer is recorded, and a replay '
@@ -25,6 +27,10 @@ REMEDIES: Mapping[str, str] = {
     "process": f"Each worker has another: {IN_AN_ACTIVITY}.",
     "environment": "Give all workers the same value as long as runs are under way: it is not recorded.",
 }
+MAYBE_MADE_UP = (
+    "If the made-up input or answers are to blame, give better ones: `--input`, `--script`; if made-up results of "
+    "tools, `--run-tools`."
+)
 STEADY = (
     "Given the same, a node must give the same, in any process. Look for sets whose order matters, variables that "
     "outlive the run, hashes, and addresses of objects."
@@ -54,16 +60,13 @@ def _refused(seen: Seen) -> Iterator[Finding]:
 def _failed(ran: Ran) -> Iterator[Finding]:
     if ran.outcome != "failed" or ran.seen.refusals:
         return
-    remedy = (
-        "If the made-up input or answers are to blame, give better ones: `--input`, `--script`; if made-up results of "
-        "tools, `--run-tools`."
-    )
     for raised in ran.seen.raised[-1:]:
-        yield Finding(
-            kind="failed", node=raised.node, line=raised.line, said=f"The run failed: {raised.said}.", remedy=remedy
-        )
+        kind: Kind = "slow" if raised.said.startswith(ComputedTooLong.__name__) else "failed"
+        remedy = MAYBE_MADE_UP if kind == "failed" else f"Not in a workflow: {IN_AN_ACTIVITY}."
+        said = f"The run failed: {raised.said}."
+        yield Finding(kind=kind, node=raised.node, line=raised.line, said=said, remedy=remedy)
     if not ran.seen.raised:
-        yield Finding(kind="failed", said=f"The run failed: {ran.failure}", remedy=remedy)
+        yield Finding(kind="failed", said=f"The run failed: {ran.failure}", remedy=MAYBE_MADE_UP)
 
 
 def _unended(ran: Ran) -> Iterator[Finding]:
@@ -74,8 +77,8 @@ def _unended(ran: Ran) -> Iterator[Finding]:
         yield Finding(kind="slow", node=node, said=f"A task of the workflow failed: {shorten(ran.failure, 300)}")
         return
     if ran.failure:
-        said = "It computes, or waits for a lock, for more than two seconds without a step."
-        remedy = f"Temporal takes that for a deadlock: {IN_AN_ACTIVITY}."
+        said = "It waits there without an end, and holds up the worker's thread."
+        remedy = f"Leave locks and queues out of nodes. What takes long: {IN_AN_ACTIVITY}."
         yield Finding(kind="slow", node=node, line=ran.stuck, said=said, remedy=remedy)
         return
     remedy = "Give it longer with `--timeout`, or an input with which it ends sooner."

@@ -192,9 +192,11 @@ async def _outcome(handle: WorkflowHandle[Any, Any], history: WorkflowHistory) -
 
 
 async def _trouble(handle: WorkflowHandle[Any, Any], home: str) -> _Trouble | None:
-    failed = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    """A task that timed out is tried again, and that is well, unless the agent's code still has the thread."""
     for event in (await handle.fetch_history()).events:
-        if event.event_type == failed:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT and (line := _where_threads_are(home)):
+            return _Trouble("deadlock", line)
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             said = event.workflow_task_failed_event_attributes.failure.message
             return _Trouble(said, _where_threads_are(home) if "deadlock" in said.lower() else None)
     return None

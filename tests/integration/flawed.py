@@ -135,6 +135,14 @@ def wait(_state: Notes) -> Any:
 waiting = of_nodes("waiting", wait)
 
 
+def spin(_state: Notes) -> Any:
+    while True:
+        len(WORDS)  # here: spin
+
+
+spinning = of_nodes("spinning", spin)
+
+
 async def sleep(_state: Notes) -> Any:
     await asyncio.sleep(3_600)
     return {"path": []}

@@ -27,12 +27,13 @@ from workflows.contracts import AGENT_WORKFLOW
 GREETING = ScriptedModel(script=[AIMessage("Hello.")])
 
 
-async def failure_of(bench: Any, given: Any) -> ApplicationError:
+async def failure_of(bench: Any, given: Any, *, replay: bool = True) -> ApplicationError:
     async with bench.worker():
         handle = await bench.start(given)
         with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
-    await bench.replayed(handle)
+    if replay:
+        await bench.replayed(handle)
     cause = caught.value.cause
     assert isinstance(cause, ApplicationError)
     return cause

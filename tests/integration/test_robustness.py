@@ -9,7 +9,9 @@ import uuid
 from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
@@ -23,9 +25,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.collection import CollectionIdentity
 from activities.ingestion import DocumentList, IngestRequest, IngestResponse, ListRequest, PrepareRequest
-from agents import Agent, Resources
+from agents import Agent, Resources, StepOptions
 from agents.testing import ScriptedModel, call
-from tests.integration.cases import agent_with, confirm
+from tests.integration.cases import add, agent_with, confirm
 from tests.integration.conftest import PATIENCE, steps
 from tests.integration.test_agent_workflow import GREETING, failure_of, questions_of
 from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW
@@ -289,6 +291,44 @@ async def test_a_tools_own_exception_reaches_the_policies_of_the_graph(bench) ->
     result, _ = await bench(Agent("shop", build, tools=[order]), GREETING).run(_plain(given))
 
     assert result["output"] == "Error: OutOfStock('no A-17', 3)\n Please fix your mistakes."
+
+
+class Mumbling(BaseChatModel):
+    """Calls a tool with half of its arguments' JSON, `times` times, and then answers."""
+
+    times: int
+    asked: list[int] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "mumbling"
+
+    def bind_tools(self, tools: Any, **_options: Any) -> Any:  # noqa: ARG002 -- the base's signature
+        return self
+
+    def _generate(self, *_args: Any, **_options: Any) -> ChatResult:
+        self.asked.append(1)
+        broken = {"name": "add", "args": '{"a": 1', "id": "one", "error": None, "type": "invalid_tool_call"}
+        clear = len(self.asked) > self.times
+        message = AIMessage("3") if clear else AIMessage("", invalid_tool_calls=[broken])
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+async def test_a_tool_call_that_cannot_be_read_is_asked_for_again(bench) -> None:
+    result, history = await bench(agent_with(add), Mumbling(times=1)).run("Add.")
+
+    assert result["output"] == "3"
+    assert steps(history) == ["call_model"]
+
+
+async def test_a_model_that_never_writes_a_readable_call_fails_the_run_and_is_quoted(bench) -> None:
+    plain = agent_with(add)
+    agent = Agent("worker", plain.build, tools=plain.tools, model_step=StepOptions(attempts=2))
+
+    error = await failure_of(bench(agent, Mumbling(times=9)), "Add.")
+
+    assert error.type == "MalformedToolCall"
+    assert """called 'add' with arguments that are no JSON: '{"a": 1'""" in error.message
 
 
 async def test_two_equal_calls_of_a_tool_that_asks_are_two_questions(bench) -> None:

@@ -1,0 +1,155 @@
+"""Ends graph code that computes without end inside a workflow: the run fails and names the line.
+
+Temporal's SDK gives a workflow's thread two seconds by the clock on the wall, and then fails the workflow task, which
+the server retries for ever. A busy machine takes these seconds from runs that do nothing wrong; a loop without end
+never gets any further. So here the processor time of the thread counts, and what ends is the run.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from temporalio.bridge.runtime import Runtime
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+from agents.errors import ComputedTooLong
+from workflows.lines import line_of, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+    from temporalio.worker import Worker
+
+SIGHTINGS, APART = 6, 0.4
+"""The author's frame that is running at six looks is stuck. Looks are .4 seconds of the thread's processor time apart,
+so that much work in small pieces is not mistaken for it. The server waits 10 seconds by the clock for all of it."""
+
+LOOKS_EVERY = 0.2
+"""Seconds between two looks at the processor time, while a workflow is at work."""
+
+BACKSTOP = 30
+"""Seconds by the clock after which the SDK gives up a workflow's thread that is blocked where Python can't end it."""
+
+
+@dataclass(slots=True)
+class _Activation:
+    """`looked_at` is processor time of the thread, in seconds; `frame` was running at the last `sightings` looks."""
+
+    run: str
+    thread: int
+    looked_at: float
+    frame: FrameType | None = None
+    sightings: int = 0
+    interruptions: int = 0
+
+
+class Watchdog:
+    """Looks after the threads of one worker that run workflows. Its own thread sleeps while there are none."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, _Activation] = {}
+        self._changed = threading.Condition()
+        self.stuck: dict[str, str] = {}
+        """Runs that were interrupted, and why: what they say to it may come too late for the server."""
+        threading.Thread(target=self._watch, name="perdure-watchdog", daemon=True).start()
+
+    @contextmanager
+    def watching(self, run: str) -> Iterator[None]:
+        """Watches the calling thread while the block runs."""
+        thread = threading.get_ident()
+        with self._changed:
+            self._watched[thread] = _Activation(run, thread, processor_seconds(thread))
+            self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._watched[thread]
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._watched)
+                for activation in self._watched.values():
+                    self._look(activation)
+            time.sleep(LOOKS_EVERY)
+
+    def _look(self, activation: _Activation) -> None:
+        """Only the author's own code is ended: an exception in the midst of a library's could leave it in pieces."""
+        spent = processor_seconds(activation.thread)
+        if spent - activation.looked_at < APART:
+            return
+        activation.looked_at = spent
+        if (frame := running(sys._current_frames().get(activation.thread))) is None:  # noqa: SLF001 -- the way to look at another thread
+            return
+        activation.sightings = activation.sightings + 1 if frame is activation.frame else 1
+        activation.frame = frame
+        if activation.sightings >= SIGHTINGS:
+            self._interrupt(activation, line_of(frame))
+
+    def _interrupt(self, activation: _Activation, line: str) -> None:
+        activation.sightings = 0
+        activation.interruptions += 1
+        self.stuck[activation.run] = message = (
+            f"Graph code computed for seconds on end inside a workflow ({line}). "
+            "Move it to a tool, or let the node run as an activity."
+        )
+        raised = _interruption(message, stubborn=activation.interruptions > 1)
+        Runtime._raise_in_thread(activation.thread, raised)  # noqa: SLF001 -- as the SDK's own detector
+
+
+def _interruption(message: str, *, stubborn: bool) -> type[BaseException]:
+    """A class, because Python takes no instance to raise in another thread. Code that caught one gets another kind."""
+
+    def begin(self: BaseException) -> None:
+        BaseException.__init__(self, message)
+
+    base = BaseException if stubborn else ComputedTooLong
+    return type(ComputedTooLong.__name__, (base,), {"__init__": begin})
+
+
+def processor_seconds(thread: int) -> float:
+    """What a thread has used of the processor. Where the system does not tell, the time that has passed."""
+    if hasattr(time, "pthread_getcpuclockid"):
+        return time.clock_gettime(time.pthread_getcpuclockid(thread))
+    return time.monotonic()
+
+
+class WatchedRunner(WorkflowRunner):
+    """Runs workflows as `inner` does, under a watchdog."""
+
+    def __init__(self, inner: WorkflowRunner, watchdog: Watchdog) -> None:
+        self._inner = inner
+        self._watchdog = watchdog
+
+    def prepare_workflow(self, defn: Any) -> None:
+        self._inner.prepare_workflow(defn)
+
+    def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
+        self._inner.set_worker_level_failure_exception_types(types)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        instance = self._inner.create_instance(det)
+        instance.activate = functools.partial(self._activate, instance.activate)  # type: ignore[method-assign]
+        return instance
+
+    def _activate(self, activate: Callable[[Any], Any], activation: Any) -> Any:
+        """A run that was interrupted before is tried again where the server did not hear of it in time."""
+        run, leaves = activation.run_id, any(job.HasField("remove_from_cache") for job in activation.jobs)
+        if not leaves and (why := self._watchdog.stuck.get(run)):
+            raise ApplicationError(why, type=ComputedTooLong.__name__, non_retryable=True)
+        with self._watchdog.watching(run):
+            return activate(activation)
+
+
+def leave_to_watchdog(worker: Worker) -> None:
+    """Raises the SDK's own limit, which has no public name; tests/integration/test_watchdog.py fails if it moves."""
+    worker._workflow_worker._deadlock_timeout_seconds = BACKSTOP  # type: ignore[union-attr] # noqa: SLF001 -- see above
