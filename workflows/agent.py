@@ -114,7 +114,7 @@ async def _invoke(run: Run, given: Any) -> Any:
     if given is not None:
         run.saver.start_counting()
     try:
-        return await run_graph(run.graph, given, run.config, HistoryControl())
+        return await run_graph(run.graph, given, run.config, HistoryControl(), context=run.request.context)
     except GraphDrained:
         refuse_endless(run)
         continue_run(run)

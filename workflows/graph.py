@@ -79,7 +79,9 @@ def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int
     return graph.copy({"checkpointer": saver, "cache": RunCache() if graph.cache is not None else None})
 
 
-async def run_graph(graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig, control: RunControl) -> Any:
+async def run_graph(
+    graph: Pregel[Any, Any, Any, Any], given: Any, config: RunnableConfig, control: RunControl, *, context: Any = None
+) -> Any:
     """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
     with langsmith.tracing_context(enabled=False):
-        return await graph.ainvoke(given, config, durability="exit", control=control)
+        return await graph.ainvoke(given, config, context=context, durability="exit", control=control)

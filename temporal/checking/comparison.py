@@ -77,7 +77,7 @@ def _unended(ran: Ran) -> Iterator[Finding]:
         yield Finding(kind="slow", node=node, said=f"A task of the workflow failed: {shorten(ran.failure, 300)}")
         return
     if ran.failure:
-        said = "It waits there without an end, and holds up the worker's thread."
+        said = "It computes or waits there without an end, and holds up the worker's thread."
         remedy = f"Leave locks and queues out of nodes. What takes long: {IN_AN_ACTIVITY}."
         yield Finding(kind="slow", node=node, line=ran.stuck, said=said, remedy=remedy)
         return
@@ -146,17 +146,19 @@ def _differing(ran: Ran, replayed: Seen) -> Iterator[Finding]:
             if not blamed:
                 yield _parted(before, one, other, lines)
             return
-        if one != other and _is_culprit(one, other) and not _is_within(one.node, blamed):
+        if _is_culprit(one, other) and not _is_within(one.node, blamed):
             blamed.add(one.node)
             yield _differs(one, other, lines)
-        elif one != other and not blamed:
+        elif one.given != other.given and not blamed:
             blamed.add(one.node)
             yield _given_differs(one, other, lines)
         before = one.node if one.kind == "node" else before
 
 
 def _is_culprit(one: Event, other: Event) -> bool:
-    return one.kind == "step" or (one.given == other.given and one.gave != other.gave)
+    if one.kind == "step":
+        return bool(one.given != other.given)
+    return bool(one.given == other.given and one.gave != other.gave)
 
 
 def _is_within(node: str, blamed: set[str]) -> bool:
@@ -223,7 +225,9 @@ def _loaded(text: str) -> Any:
 
 
 def _shown(pairs: Iterable[tuple[str, Any, Any]]) -> str:
-    path, one, other = next(iter(pairs), ("", None, None))
+    path, one, other = next(iter(pairs), (None, None, None))
+    if path is None:
+        return "the same in another order"
     return f"{path + ': ' if path else ''}{_short(one)} in the run, {_short(other)} then"
 
 

@@ -137,7 +137,7 @@ waiting = of_nodes("waiting", wait)
 
 def spin(_state: Notes) -> Any:
     while True:
-        len(WORDS)  # here: spin
+        len(WORDS)
 
 
 spinning = of_nodes("spinning", spin)
