@@ -99,7 +99,13 @@ class Bodies:
         running = self._start(call, agent, place)
         limit = activity.info().start_to_close_timeout
         seconds = limit.total_seconds() if limit else None
-        return cast("ToolResponse", await _finished(running, f"Tool {call.request.tool!r}", seconds))
+        try:
+            response = await _finished(running, f"Tool {call.request.tool!r}", seconds)
+        except asyncio.CancelledError:
+            if not _ended_well(running.done):
+                raise
+            response = running.done.result()
+        return cast("ToolResponse", response)
 
     def _start(self, call: ToolCall, agent: Agent, place: Isolation) -> RunningBody:
         name = call.request.tool
@@ -131,6 +137,11 @@ async def _finished(running: RunningBody, what: str, seconds: float | None) -> A
         return running.done.result()
     except asyncio.CancelledError:
         raise RuntimeError(f"{what} cancelled itself.") from None
+
+
+def _ended_well(done: asyncio.Future[ToolResponse]) -> bool:
+    """A body may do so although it was cancelled. Its effect is there then, and may have to be undone."""
+    return done.done() and not done.cancelled() and done.exception() is None
 
 
 async def _stop(running: RunningBody, what: str, grace: float) -> None:

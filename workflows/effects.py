@@ -15,7 +15,7 @@ from langchain_core.tools import ToolException
 from langgraph.errors import GraphInterrupt
 from langgraph.runtime import get_runtime
 from langgraph.types import Interrupt
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as StepTimeoutError
 
 from activities.effects import EffectResponse
@@ -35,7 +35,7 @@ from workflows.answers import APPROVAL, UNKNOWN
 from workflows.calls import Outcome, failure_of
 from workflows.reconciliation import reconcile
 from workflows.saga import Undoing
-from workflows.steps import execute_step, rebuilt
+from workflows.steps import CancelledStep, execute_step, rebuilt, unpacked
 
 if TYPE_CHECKING:
     from activities.wire import Types
@@ -97,15 +97,23 @@ class ToolCall:
         self.run.used(tool_calls=1)
         for item in response.written:
             get_runtime().stream_writer(decode(item, self.types))
+        self._responded(response)
+
+    def _responded(self, response: ToolResponse) -> None:
         if response.kind == "interrupt":
-            call.ask("body", response.value)
+            self.call.ask("body", response.value)
         else:
             self._came_to(Outcome(kind=response.kind, value=response.value))
 
     async def _failed(self, error: BaseException) -> None:
         """Notes what an attempt came to that gave nothing back. What may be repeated leaves no note, and raises."""
-        step = error if isinstance(error, ActivityError) else error.__cause__
-        cause = step.cause if isinstance(step, ActivityError) else None
+        step = _step_of(error)
+        if isinstance(error, CancelledStep):
+            if error.given is not None:
+                self._responded(unpacked(error.given, f"The result of {self.request.tool}", ToolResponse))
+            if error.given is not None or _never_started(step):
+                raise error
+        cause = step.cause if step else None
         is_lost = is_cancelled_exception(error) or _is_lost(cause)
         if is_lost and self.options.effect != "read":
             self._may_have_happened()
@@ -202,6 +210,17 @@ class ToolCall:
             "key": self.call.key,
             "answers": answers,
         }
+
+
+def _step_of(error: BaseException) -> ActivityError | None:
+    """How the step ended that `error` came from."""
+    found = error.error if isinstance(error, CancelledStep) else error
+    found = found if isinstance(found, ActivityError) or found is None else found.__cause__
+    return found if isinstance(found, ActivityError) else None
+
+
+def _never_started(step: ActivityError | None) -> bool:
+    return step is not None and isinstance(step.cause, CancelledError) and not step.started_event_id
 
 
 def _is_lost(cause: BaseException | None) -> bool:

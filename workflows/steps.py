@@ -95,9 +95,18 @@ def _started(
     return workflow.start_activity(activity, sent, result_type=RawValue, **{**chosen, **overrides})
 
 
+class CancelledStep(asyncio.CancelledError):
+    """A step was cancelled, and it ended so: it gave something all the same, or failed."""
+
+    def __init__(self, *, given: RawValue | None = None, error: BaseException | None = None) -> None:
+        super().__init__()
+        self.given = given
+        self.error = error
+
+
 async def _ended(step: ActivityHandle[RawValue]) -> RawValue:
-    """What the step gives. One that is cancelled is waited for: what comes after it comes after its end, and nothing
-    comes of what it gives all the same.
+    """What the step gives. One that is cancelled is waited for: what comes after it comes after its end. Then it raises
+    `CancelledStep`.
     """
     try:
         return await asyncio.shield(step)
@@ -106,9 +115,10 @@ async def _ended(step: ActivityHandle[RawValue]) -> RawValue:
         while not step.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({step})
-        if not step.cancelled():
-            step.exception()  # seen
-        raise
+        if step.cancelled():
+            raise
+        error = step.exception()
+        raise CancelledStep(given=None if error else step.result(), error=error) from None
 
 
 def _refuse_cancelled() -> None:

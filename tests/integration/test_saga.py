@@ -12,7 +12,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from agents import Agent, Done, Resources, durable, idempotency_key
+from agents import Agent, Done, Resources, StepOptions, durable, idempotency_key
 from agents.errors import FatalError
 from agents.testing import ScriptedModel, call
 from tests.integration.cases import agent_with
@@ -194,6 +194,53 @@ async def test_a_call_that_was_cancelled_in_its_middle_is_undone_where_it_is_kno
     assert isinstance(failed.value.cause, ApplicationError) is left
     if left:
         assert failed.value.cause.message.endswith("is unknown, so it was not compensated.")
+    await made.replayed(handle)
+
+
+async def test_a_call_that_ends_well_although_its_run_was_cancelled_is_undone(bench) -> None:
+    begun, log = asyncio.Event(), []
+
+    def undo(result: Any, _key: str) -> None:
+        log.append(result)
+
+    @durable(compensate=undo)
+    @tool
+    async def pay() -> str:
+        """Pay, and finish that first when cancelled."""
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "paid"
+        return "never"
+
+    made = bench(agent_with(pay), ScriptedModel(script=[call("pay")]))
+
+    async with made.worker():
+        handle = await made.start("go")
+        await begun.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert isinstance(failed.value.cause, CancelledError)
+    assert log == ["paid"]
+    await made.replayed(handle)
+
+
+async def test_a_call_that_was_cancelled_before_a_worker_had_it_leaves_nothing_to_undo(bench) -> None:
+    pay = waiting("pay", asyncio.Event(), compensate=print, step=StepOptions(task_queue="nobody-serves-this"))
+    made = bench(agent_with(pay), ScriptedModel(script=[call("pay")]))
+
+    async with made.worker():
+        handle = await made.start("go")
+        while "pay" not in steps(await handle.fetch_history()):
+            await asyncio.sleep(0.05)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert isinstance(failed.value.cause, CancelledError)
     await made.replayed(handle)
 
 
