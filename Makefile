@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-crash dev test test-unit lint format lock bench pictures clean weaviate
+.PHONY: help setup demo demo-crash dev test test-unit soak lint format lock bench pictures clean weaviate
 
 BIN := .venv/bin
 ARGS ?=
@@ -33,6 +33,9 @@ test: .venv/.dev weaviate ## Run the whole test suite: make test ARGS="-k name"
 test-unit: .venv/.dev ## Run the tests that need no server
 	@$(BIN)/pytest tests/unit $(ARGS)
 
+soak: .venv/.dev weaviate ## Run the tests that take minutes: a chat of 2,000 turns
+	@$(BIN)/pytest tests/soak -m soak $(ARGS)
+
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -47,7 +50,7 @@ format: .venv/.dev ## Format the code
 lock: ## Pin all dependencies again; make lock FLAGS=--upgrade takes newer ones
 	@scripts/lock.sh $(FLAGS)
 
-bench: .venv/.dev ## Measure, and compare with the peers
+bench: .venv/.bench ## Measure, and compare with the peers: make bench ARGS="growth"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: .venv/.pictures weaviate ## Draw the pictures of the docs again
@@ -65,6 +68,9 @@ weaviate: .venv/.runtime
 
 .venv/.dev: pyproject.toml requirements-dev.lock
 	@scripts/setup.sh requirements-dev.lock && touch $@ .venv/.runtime
+
+.venv/.bench: .venv/.dev benchmarks/deepagents.lock
+	@PYTHON=$(BIN)/python scripts/setup.sh benchmarks/deepagents.lock .venv/deepagents && touch $@
 
 .venv/.pictures: pyproject.toml requirements-pictures.lock
 	@scripts/setup.sh requirements-pictures.lock && touch $@ .venv/.dev .venv/.runtime

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -22,9 +23,11 @@ from temporalio import activity
 from activities.plain import refuse_vast
 from activities.transcript import TranscriptPart
 from activities.wire import TAG, Types, decode, encode, types_in
+from agents.errors import NotBegun, PerdureError
+from agents.idempotency import IDEMPOTENCY_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from langchain_core.messages import BaseMessage
     from langgraph.store.base import BaseStore
@@ -64,6 +67,7 @@ class ToolRequest(BaseModel):
     agent: str
     tool: str
     call_id: str | None = None
+    key: str = ""
     arguments: dict[str, Any]
     messages: list[MovedMessages] = []
     runtime: dict[str, RuntimeData] = {}
@@ -122,7 +126,8 @@ class ToolCalls:
         tool = agent.tool(request.tool)
         store = self._store_of(request.agent) if self._store_of else None
         place = self._bodies.place(agent, tool)
-        opened = await _opened(request, self._transcripts, encode if place == "process" else list)
+        with _before_the_body():
+            opened = await _opened(request, self._transcripts, encode if place == "process" else list)
         return await self._bodies.run(ToolCall(tool, opened, self._types[request.agent], store), agent, place)
 
 
@@ -167,11 +172,13 @@ class ToolCall:
 
     def _begun(self) -> tuple[RunnableConfig, dict[str, Any]]:
         config = task_config(self.request, self._types, self._written, self._store)
+        config["configurable"][IDEMPOTENCY_KEY] = self.request.key
         var_child_runnable_config.set(config)
         encoded = self.request.arguments | {name: data.state for name, data in self.request.runtime.items()}
-        values: dict[str, Any] = decode(encoded, self._types)
-        for name, data in self.request.runtime.items():
-            values[name] = _tool_runtime(self.request, data, values[name], config, self._types)
+        with _before_the_body():
+            values: dict[str, Any] = decode(encoded, self._types)
+            for name, data in self.request.runtime.items():
+                values[name] = _tool_runtime(self.request, data, values[name], config, self._types)
         return config, values | dict.fromkeys(self.request.stores, self._store)
 
     def _raised(self, raised: GraphInterrupt | ToolException) -> ToolResponse:
@@ -182,6 +189,17 @@ class ToolCall:
     def _response(self, kind: Literal["value", "interrupt", "error"], value: Any) -> ToolResponse:
         refuse_vast(value, "What the tool gives back")
         return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(self._written, path="written"))
+
+
+@contextmanager
+def _before_the_body() -> Iterator[None]:
+    """What fails here is safe to be tried again, whatever the tool does."""
+    try:
+        yield
+    except PerdureError:
+        raise
+    except Exception as error:
+        raise NotBegun(f"{type(error).__name__}: {error}") from error
 
 
 def types_of(agent: Agent) -> Types:

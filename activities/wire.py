@@ -17,6 +17,7 @@ from uuid import UUID
 
 from langchain_core.documents import Document
 from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Command, Interrupt, Overwrite, Send, TimeoutPolicy
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter
 from typing_extensions import is_typeddict
@@ -189,6 +190,7 @@ _PLAIN: tuple[tuple[str, type, Callable[[Any], Any], Callable[[Any], Any]], ...]
         lambda value: {"graph": value.graph, "update": value.update, "resume": value.resume, "goto": value.goto},
         lambda value: Command(**value),
     ),
+    ("snapshot", _DeltaSnapshot, lambda value: [value.value], lambda value: _DeltaSnapshot(*value)),
     ("interrupt", Interrupt, lambda value: [value.value, value.id], lambda value: Interrupt(*value)),
 )
 """Tag, exact type, how it is taken apart into encodable values, how it is put together again."""

@@ -7,7 +7,7 @@ from collections.abc import Callable  # noqa: TC003 -- read by whoever asks for 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.store.memory import InMemoryStore
@@ -15,6 +15,7 @@ from langgraph.store.memory import InMemoryStore
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
 from agents.graph import compiled_graph
+from agents.options import StepOptions, tool_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     # A graph's four type parameters are its author's; nothing here depends on them.
     Graph = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
+
+Durability = Literal["exit", "sync"]
+DURABILITIES = get_args(Durability)
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
@@ -60,30 +64,6 @@ class Resources(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class StepOptions:
-    """How one kind of step is carried out.
-
-    Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up. `task_queue` names the workers
-    that take the step, by default those of the run; of the steps that wait there, those with the lowest `priority`,
-    from 1 to 5, go first.
-
-    A `local` step runs in the worker that has the run, without a way over the server: for what is quick, cheap and
-    may be repeated. When a worker dies, the local steps since the last ordinary one run again.
-    """
-
-    timeout: timedelta = timedelta(minutes=5)
-    heartbeat: timedelta = timedelta(seconds=10)
-    attempts: int = 5
-    task_queue: str | None = None
-    priority: int | None = None
-    local: bool = False
-
-    def __post_init__(self) -> None:
-        if self.local and (self.task_queue or self.priority):
-            raise ValueError("A local step runs in the worker that has the run: leave `task_queue` and `priority` out.")
-
-
-@dataclass(frozen=True, slots=True)
 class Agent:
     """A named LangGraph graph.
 
@@ -91,6 +71,9 @@ class Agent:
     pydantic models and dataclasses, beside LangChain's own, that tools take and give back. `activity_options` says,
     by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
     `isolation` says where tools run, all of them or by name; the others run where their kind does.
+
+    A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
+    superstep, which costs a tenth of a millisecond and more where the state is large.
     """
 
     name: str
@@ -99,6 +82,8 @@ class Agent:
     tools: Sequence[BaseTool] = ()
     types: Sequence[type] = ()
     recursion_limit: int = 100
+    checkpoints: int = 8
+    durability: Durability = "exit"
     model_step: StepOptions = field(default_factory=StepOptions)
     tool_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     retrieval_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
@@ -113,6 +98,12 @@ class Agent:
                 f"An agent can't be named {self.name!r}: use lower-case letters, digits, '-' and '_', "
                 "starting with a letter, 63 at most."
             )
+        if self.checkpoints < 1:
+            raise ValueError(
+                f"Agent {self.name!r} must keep a checkpoint, at least: `checkpoints` is {self.checkpoints}."
+            )
+        if self.durability not in DURABILITIES:
+            raise ValueError(f"Agent {self.name!r}: `durability` is 'exit' or 'sync', and not {self.durability!r}.")
         names = [tool.name for tool in self.tools]
         if taken := RESERVED.intersection(names):
             raise ValueError(f"A tool can't be named {min(taken)!r}: it is an activity of Perdure's own. Rename it.")
@@ -120,6 +111,9 @@ class Agent:
             raise ValueError(f"Agent {self.name!r} has two tools of one name: {sorted(repeated)}. Rename one.")
         for name in self.isolation if not isinstance(self.isolation, str) else ():
             self.tool(name)
+        for tool in self.tools:
+            options = tool_options(tool)
+            options.refuse_local(options.step or self.tool_step, f"Agent {self.name!r}, tool {tool.name!r}")
 
     def isolation_of(self, tool: str) -> Isolation | None:
         return self.isolation if isinstance(self.isolation, str) else self.isolation.get(tool)

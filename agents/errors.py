@@ -6,6 +6,7 @@ PerdureError
 │   ├── ServiceUnavailable        5xx, refused connection, time-out
 │   ├── StorageMismatch           a payload is kept where this process does not look
 │   ├── MalformedToolCall         a model's call of a tool can't be read
+│   ├── NotBegun                  what a tool was sent could not be read, before its body began
 │   ├── ToolProcessDied           the process that a tool ran in ended, the worker did not
 │   └── ToolTimedOut              a tool took longer than its step may; says what it was doing
 ├── ToolFailed                  tell the model
@@ -22,6 +23,7 @@ PerdureError
     ├── UnsupportedValue          a value that can't cross the boundary with its type
     ├── ValueTooLarge             a value that Temporal does not take
     ├── HistoryFull               one superstep made more steps than an execution can hold
+    ├── CheckpointPruned          an old state that a run no longer keeps
     ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
@@ -30,6 +32,9 @@ PerdureError
     ├── WorkerLost                the worker that ran a step went silent, in each attempt
     ├── StepTimedOut              a step took too long, in each attempt
     ├── StepFailed                a step's exception, of a class that the workflow does not know
+    ├── OutcomeUnknown            nobody knows whether a tool's effect was carried out
+    ├── IdempotencyConflict       a call was made again with other arguments
+    ├── CompensationFailed        what a run had done could not be undone
     ├── AgentFailed               another agent, called as a child, failed
     └── GraphFailed               an exception out of the agent's own graph
 """
@@ -65,6 +70,10 @@ class ProviderBusy(RetryableError):
 
 
 class ServiceUnavailable(RetryableError):
+    pass
+
+
+class NotBegun(RetryableError):
     pass
 
 
@@ -140,6 +149,10 @@ class HistoryFull(FatalError):
     pass
 
 
+class CheckpointPruned(FatalError):
+    pass
+
+
 class PayloadMissing(FatalError):
     pass
 
@@ -169,6 +182,18 @@ class StepTimedOut(FatalError):
 
 
 class StepFailed(FatalError):
+    pass
+
+
+class OutcomeUnknown(FatalError):
+    pass
+
+
+class IdempotencyConflict(FatalError):
+    pass
+
+
+class CompensationFailed(FatalError):
     pass
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+FAR_OFF = datetime.max.replace(tzinfo=UTC)
 
 
 class SuspiciousCollection(FatalError):
@@ -81,22 +82,26 @@ async def collect(
 ) -> Collection:
     """Removes what workflows left behind that are gone, or, with `closed_for`, that ended longer ago than that.
 
-    Raises SuspiciousCollection where not one of the workflows is known, unless it is forced.
+    Raises SuspiciousCollection where the server knows none of the workflows, unless it is forced.
     """
     now = datetime.now(UTC)
     await _require_namespace(client)
     folders = await _folders(blobs, client.namespace)
     scheduled = [identifier async for identifier in _scheduled(client)]
     old = [folder for folder in folders if now - folder.written >= fresh]
-    doomed = []
+    doomed, strange = [], 0
     for folder in old:
         workflow = await blobs.workflow_of(folder.path)
-        if workflow and workflow not in scheduled and await _is_over(client, workflow, now, closed_for):
+        if not workflow or workflow in scheduled:
+            continue
+        closed = await _closed(client, workflow)
+        strange += closed is None
+        if closed is None or (closed_for is not None and now - closed >= closed_for):
             doomed.append(folder)
-    if folders and len(doomed) == len(folders) and not force:
+    if folders and strange == len(folders) and not force:
         raise SuspiciousCollection(
-            f"Not one of the {len(folders)} workflows in {blobs.place} is needed by namespace {client.namespace!r}. "
-            "Is it the storage of another server? If not, say so with --force."
+            f"Namespace {client.namespace!r} knows none of the workflows whose payloads are in {blobs.place}: "
+            f"{strange:,} in all. Is it the storage of another server? If not, say so with --force."
         )
     if not dry_run:
         for path in (path for folder in doomed for path in folder.objects):
@@ -134,7 +139,8 @@ async def _scheduled(client: Client) -> AsyncIterator[str]:
             yield description.schedule.action.id
 
 
-async def _is_over(client: Client, workflow: str, now: datetime, closed_for: timedelta | None) -> bool:
+async def _closed(client: Client, workflow: str) -> datetime | None:
+    """When the workflow ended: None where the server does not know it, far off while it runs or is in doubt."""
     try:
         described = await client.workflow_service.describe_workflow_execution(
             DescribeWorkflowExecutionRequest(
@@ -144,14 +150,12 @@ async def _is_over(client: Client, workflow: str, now: datetime, closed_for: tim
         )
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            return not await _was_scheduled(client, workflow)
+            return FAR_OFF if await _was_scheduled(client, workflow) else None
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
-            return False
+            return FAR_OFF
         raise
     info = described.workflow_execution_info
-    if closed_for is None or not info.HasField("close_time"):
-        return False
-    return now - info.close_time.ToDatetime(UTC) >= closed_for
+    return info.close_time.ToDatetime(UTC) if info.HasField("close_time") else FAR_OFF
 
 
 async def _was_scheduled(client: Client, workflow: str) -> bool:

@@ -33,6 +33,7 @@ from temporalio.worker import (
 )
 
 from activities.masking import mask_credentials
+from workflows.continuation import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +142,8 @@ def _agent(arguments: Sequence[Any]) -> dict[str, str]:
     """The agent that the first argument is about: a step's request, or the JSON that started a run."""
     first = arguments[0] if arguments else None
     if isinstance(first, RawValue):
+        if (carried := first.payload.metadata.get(MARK)) is not None:
+            return {"agent": carried.decode(errors="replace")}
         first = _read(first)
     agent = first.get("agent") if isinstance(first, dict) else getattr(first, "agent", None)
     return {"agent": agent} if isinstance(agent, str) else {}

@@ -17,6 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.bodies import Bodies
+from activities.effects import Effects
 from activities.embedding import embedder
 from activities.events import NoTokens
 from activities.failures import FailureInterceptor
@@ -192,6 +193,7 @@ def make_worker(
             models.call_model,
             stores.store,
             *tools.activities(),
+            *Effects(registry=registry).activities(),
             *nodes.activities(graphs.parts),
             *activities,
         ],

@@ -23,7 +23,7 @@ from langgraph.types import interrupt
 from pydantic import BaseModel
 from temporalio import activity
 
-from agents import Agent, Resources, StepOptions
+from agents import Agent, Resources, StepOptions, durable
 
 
 class Money(BaseModel):
@@ -154,7 +154,10 @@ def build(resources: Resources) -> Any:
     return create_agent(resources.model(), resources.tools)
 
 
-TOOLS = [where, spend, look, remember, confirm, refuse, fail, hang, die, die_in_the_worker, block, stay, shout, answer]
+_TOOLS = [where, spend, look, remember, confirm, refuse, fail, hang, die, die_in_the_worker, block, stay, shout, answer]
+TOOLS = [durable(effect="idempotent")(each) for each in _TOOLS]
+"""What they note is in files of one name, so they may be tried again."""
 STEP = StepOptions(attempts=3, heartbeat=timedelta(seconds=3))
 agent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=STEP, isolation={"answer": "process"})
+asynchronous = Agent("isolated", build, tools=[die_in_the_worker, shout], tool_step=STEP)
 persistent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=StepOptions(attempts=9))

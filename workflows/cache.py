@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.cache.base import BaseCache
 from temporalio import workflow
 
-from workflows.checkpoints import copied
+from workflows.copies import copied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

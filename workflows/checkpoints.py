@@ -6,73 +6,40 @@ interrupts, and state as of the last steps.
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.base import (
-    WRITES_IDX_MAP,
     BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
+    DeltaChannelHistory,
+    PendingWrite,
     get_checkpoint_id,
     get_checkpoint_metadata,
-    writes_sort_key,
 )
 
-from agents.errors import UnsupportedValue
+from agents.errors import CheckpointPruned
+from workflows.copies import copied
+from workflows.namespace import Kept, Namespace, Place, Snapshot, Write, kept_copy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from langchain_core.runnables import RunnableConfig
 
-Value = TypeVar("Value")
-Place = tuple[str, str]
-"""Thread id and checkpoint namespace."""
-
-
-class _Kept(NamedTuple):
-    checkpoint: Checkpoint
-    metadata: CheckpointMetadata
-    parent: str | None
-
-
-class _Write(NamedTuple):
-    path: str
-    task: str
-    position: int
-    channel: str
-    value: Any
-
-
-class Snapshot(NamedTuple):
-    """One place of a run as another execution takes it up: its newest checkpoint and what belongs to it."""
-
-    place: Place
-    checkpoint: Checkpoint
-    metadata: CheckpointMetadata
-    parent: str | None
-    values: dict[str, Any]
-    writes: list[tuple[str, str, int, str, Any]]
-    """Path, task, position, channel and value of each write that is pending."""
+STATELESS = ":"
+"""In the namespace of a subgraph that begins anew with each task: it holds the task's id."""
 
 
 class WorkflowSaver(BaseCheckpointSaver[int]):
-    """Keeps the last `keep` checkpoints of each namespace.
-
-    What comes in and goes out is copied: LangGraph edits a checkpoint's versions in place, and a node may edit
-    its state.
-    """
+    """Keeps the last `keep` checkpoints of each namespace. What goes out is copied: a node may edit its state."""
 
     def __init__(self, *, keep: int = 8) -> None:
         super().__init__()
-        self._keep = keep
-        self._checkpoints: dict[Place, dict[str, _Kept]] = {}
-        self._values: dict[tuple[Place, str, int], Any] = {}
-        self._writes: dict[tuple[Place, str], dict[tuple[str, int], _Write]] = {}
+        self.keep = keep
+        self._namespaces: dict[Place, Namespace] = {}
         self.limits: dict[Place, int] = {}
         """The step at which each place stood when the graph was last invoked from outside."""
 
@@ -87,17 +54,11 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         place = _place(config)
-        for channel, version in new_versions.items():
-            if channel in checkpoint["channel_values"]:
-                self._values[place, channel, int(version)] = _kept(channel, checkpoint["channel_values"][channel])
-        kept = self._checkpoints.setdefault(place, {})
-        kept[checkpoint["id"]] = _Kept(
-            copied(_with_values(checkpoint, {})),
-            get_checkpoint_metadata(config, metadata),
-            get_checkpoint_id(config),
-        )
-        if len(kept) > 2 * self._keep:
-            self._prune(place)
+        namespace = self._namespaces.setdefault(place, Namespace())
+        kept = kept_copy(checkpoint, get_checkpoint_metadata(config, metadata), get_checkpoint_id(config))
+        namespace.put(kept, checkpoint["channel_values"], new_versions)
+        if namespace.prune(self.keep):
+            self._drop_ended(place)
         return _config(place, checkpoint["id"])
 
     def put_writes(
@@ -107,17 +68,24 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        kept = self._writes.setdefault((_place(config), get_checkpoint_id(config) or ""), {})
-        for position, (channel, value) in enumerate(writes):
-            index = WRITES_IDX_MAP.get(channel, position)
-            if index < 0 or (task_id, index) not in kept:
-                kept[task_id, index] = _Write(task_path, task_id, index, channel, _kept(channel, value))
+        namespace = self._namespaces.setdefault(_place(config), Namespace())
+        namespace.put_writes(get_checkpoint_id(config) or "", writes, task_id, task_path)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Raises `CheckpointPruned` for a checkpoint that is older than those that are kept."""
         place = _place(config)
-        kept = self._checkpoints.get(place, {})
-        wanted = get_checkpoint_id(config) or max(kept, default=None)
-        return self._tuple(place, wanted) if wanted in kept else None
+        namespace = self._namespaces.get(place, Namespace())
+        wanted = get_checkpoint_id(config) or namespace.newest
+        if wanted in namespace.checkpoints:
+            return _tuple(place, wanted, namespace)
+        if namespace.pruned and wanted < min(namespace.checkpoints):
+            raise CheckpointPruned(
+                f"Checkpoint {wanted} is no longer kept: of {namespace.pruned + len(namespace.checkpoints)}, "
+                f"the run has the last {len(namespace.checkpoints)}. "
+                f"Keep more with Agent(..., checkpoints={2 * self.keep}). "
+                "A run that goes on in a new execution takes the newest alone along."
+            )
+        return None
 
     def list(
         self,
@@ -131,7 +99,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         newest = get_checkpoint_id(before) if before else None
         found = 0
         for place, identifier in self._listed(config):
-            metadata = self._checkpoints[place][identifier].metadata
+            metadata = self._namespaces[place].checkpoints[identifier].metadata
             if newest and identifier >= newest:
                 continue
             if filter and any(metadata.get(key) != value for key, value in filter.items()):
@@ -139,12 +107,28 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
             if limit is not None and found >= limit:
                 return
             found += 1
-            yield self._tuple(place, identifier)
+            yield _tuple(place, identifier, self._namespaces[place])
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """LangGraph's own walks over `get_tuple`, which knows nothing of what is kept for these channels alone."""
+        namespace = self._namespaces.get(_place(config), Namespace())
+        target = get_checkpoint_id(config) or namespace.newest
+        found: dict[str, DeltaChannelHistory] = {channel: {"writes": []} for channel in channels}
+        missing = set(channels)
+        for identifier, kept in namespace.history(target):
+            writes, values = namespace.writes(identifier), namespace.values(kept)
+            for channel in missing:
+                before = [_pending(write) for write in writes if write.channel == channel]
+                found[channel]["writes"] = before + found[channel]["writes"]
+                if channel in values:
+                    found[channel]["seed"] = copied(values[channel])
+            missing -= values.keys()
+        return found
 
     def delete_thread(self, thread_id: str) -> None:
-        self._checkpoints = {place: kept for place, kept in self._checkpoints.items() if place[0] != thread_id}
-        self._values = {key: value for key, value in self._values.items() if key[0][0] != thread_id}
-        self._writes = {key: kept for key, kept in self._writes.items() if key[0][0] != thread_id}
+        self._namespaces = {place: kept for place, kept in self._namespaces.items() if place[0] != thread_id}
 
     async def aput(
         self,
@@ -174,29 +158,30 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         for found in self.list(config, filter=filter, before=before, limit=limit):
             yield found
 
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        return self.get_delta_channel_history(config=config, channels=channels)
+
     async def adelete_thread(self, thread_id: str) -> None:
         self.delete_thread(thread_id)
 
+    def pruned(self, thread: str) -> int:
+        """How many checkpoints of the thread's own graph are no longer kept."""
+        return self._namespaces.get((thread, ""), Namespace()).pruned
+
     def snapshots(self) -> Iterator[Snapshot]:
         """What is still needed to go on, without copies: hand it over, and leave this saver alone."""
-        newest = {place: max(kept) for place, kept in self._checkpoints.items()}
-        for place, identifier in newest.items():
-            checkpoint, metadata, parent = self._checkpoints[place][identifier]
-            if self._is_live(place, metadata, newest):
-                writes = self._writes.get((place, identifier), {}).values()
-                yield Snapshot(
-                    place, checkpoint, metadata, parent, self._channels(place, checkpoint), [*map(tuple, writes)]
-                )
+        for place, namespace in self._living():
+            yield from namespace.snapshots(place)
 
     def restore(self, snapshots: Iterable[Snapshot]) -> None:
-        for place, checkpoint, metadata, parent, values, writes in snapshots:
-            identifier = checkpoint["id"]
-            self._checkpoints[place] = {identifier: _Kept(checkpoint, metadata, parent)}
-            for channel, value in values.items():
-                self._values[place, channel, int(checkpoint["channel_versions"][channel])] = value
-            kept = self._writes.setdefault((place, identifier), {})
-            for path, task, position, channel, value in writes:
-                kept[task, position] = _Write(path, task, position, channel, value)
+        for snapshot in snapshots:
+            self._namespaces.setdefault(snapshot.place, Namespace()).restore(snapshot)
+
+    def living(self) -> dict[str, int]:
+        """The step at which each graph stands that is not over, by namespace."""
+        return {place[1]: kept.checkpoints[kept.newest].metadata["step"] for place, kept in self._living()}
 
     def start_counting(self) -> None:
         self.limits = self._steps()
@@ -206,85 +191,61 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         return {place: step - self.limits.get(place, -2) - 1 for place, step in self._steps().items()}
 
     def _steps(self) -> dict[Place, int]:
-        return {place: kept[max(kept)].metadata["step"] for place, kept in self._checkpoints.items()}
+        return {place: kept.checkpoints[kept.newest].metadata["step"] for place, kept in self._saved()}
 
-    @staticmethod
-    def _is_live(place: Place, metadata: CheckpointMetadata, newest: dict[Place, str]) -> bool:
-        """A subgraph that has ended leaves its checkpoints behind: those that hold it have gone on without it."""
-        thread, namespace = place
-        parents = metadata.get("parents", {})
-        return all(newest.get((thread, parent)) == at for parent, at in parents.items() if parent != namespace)
+    def _living(self) -> Iterator[tuple[Place, Namespace]]:
+        newest = {place: namespace.newest for place, namespace in self._saved()}
+        return ((place, namespace) for place, namespace in self._saved() if _is_live(place, namespace, newest))
 
-    def _channels(self, place: Place, checkpoint: Checkpoint) -> dict[str, Any]:
-        return {
-            channel: self._values[place, channel, int(version)]
-            for channel, version in checkpoint["channel_versions"].items()
-            if (place, channel, int(version)) in self._values
-        }
-
-    def _tuple(self, place: Place, identifier: str) -> CheckpointTuple:
-        checkpoint, metadata, parent = self._checkpoints[place][identifier]
-        values = {channel: copied(value) for channel, value in self._channels(place, checkpoint).items()}
-        writes = sorted(self._writes.get((place, identifier), {}).values(), key=_order)
-        return CheckpointTuple(
-            _config(place, identifier),
-            _with_values(copied(checkpoint), values),
-            metadata,
-            _config(place, parent) if parent else None,
-            [(write.task, write.channel, copied(write.value)) for write in writes],
-        )
+    def _saved(self) -> Sequence[tuple[Place, Namespace]]:
+        """LangGraph may save writes before the checkpoint to which they belong."""
+        return [(place, namespace) for place, namespace in self._namespaces.items() if namespace.checkpoints]
 
     def _listed(self, config: RunnableConfig | None) -> Iterator[tuple[Place, str]]:
         wanted = (config or {}).get("configurable", {})
-        for place, kept in self._checkpoints.items():
+        for place, namespace in self._namespaces.items():
             if wanted.get("thread_id", place[0]) != place[0] or wanted.get("checkpoint_ns", place[1]) != place[1]:
                 continue
             chosen = wanted.get("checkpoint_id")
-            yield from ((place, key) for key in sorted(kept, reverse=True) if chosen in (None, key))
+            yield from ((place, key) for key in sorted(namespace.checkpoints, reverse=True) if chosen in (None, key))
 
-    def _prune(self, place: Place) -> None:
-        kept = self._checkpoints[place]
-        for identifier in sorted(kept)[: -self._keep]:
-            del kept[identifier]
-            self._writes.pop((place, identifier), None)
-        live = {
-            (place, channel, int(version))
-            for checkpoint, _, _ in kept.values()
-            for channel, version in checkpoint["channel_versions"].items()
-        }
-        for key in [key for key in self._values if key[0] == place and key not in live]:
-            del self._values[key]
+    def _drop_ended(self, parent: Place) -> None:
+        """Subgraphs of checkpoints that are no longer kept go with them."""
+        thread, name = parent
+        oldest = min(self._namespaces[parent].checkpoints)
+        for place, namespace in self._saved():
+            held = namespace.checkpoints[namespace.newest].metadata.get("parents", {})
+            if place != parent and place[0] == thread and _is_stateless(place) and held.get(name, oldest) < oldest:
+                del self._namespaces[place]
 
 
-def _with_values(checkpoint: Checkpoint, values: dict[str, Any]) -> Checkpoint:
-    return {**checkpoint, "channel_values": values}
+def _is_live(place: Place, namespace: Namespace, newest: dict[Place, str]) -> bool:
+    """A subgraph that has ended leaves its checkpoints behind: those that hold it have gone on without it."""
+    thread, name = place
+    parents = namespace.checkpoints[namespace.newest].metadata.get("parents", {})
+    return not _is_stateless(place) or all(
+        newest.get((thread, parent)) == at for parent, at in parents.items() if parent != name
+    )
 
 
-def _order(write: _Write) -> tuple[str, str, int]:
-    return writes_sort_key(write.path, write.task, write.position)
+def _is_stateless(place: Place) -> bool:
+    return STATELESS in place[1]
 
 
-def _kept(channel: str, value: Value) -> Value:
-    """A copy to keep. Raises `UnsupportedValue` for what holds a lock or a connection, or has no end."""
-    try:
-        return copied(value)
-    except Exception as error:  # noqa: BLE001 -- copying calls the value's own code
-        raise UnsupportedValue(
-            f"{channel!r} of the state can't be copied: {type(error).__name__}: {error}. Keep data alone in the state."
-        ) from None
+def _tuple(place: Place, identifier: str, namespace: Namespace) -> CheckpointTuple:
+    kept: Kept = namespace.checkpoints[identifier]
+    values = {channel: copied(value) for channel, value in namespace.values(kept).items()}
+    return CheckpointTuple(
+        _config(place, identifier),
+        {**copied(kept.checkpoint), "channel_values": values},
+        kept.metadata,
+        _config(place, kept.parent) if kept.parent else None,
+        [_pending(write) for write in namespace.writes(identifier)],
+    )
 
 
-def copied(value: Value) -> Value:
-    """A copy that shares what nothing changes in place: plain values and messages."""
-    match value:
-        case None | str() | int() | float() | bool() | BaseMessage():
-            return value
-        case dict() if type(value) is dict:
-            return cast("Value", {key: copied(item) for key, item in value.items()})
-        case list() if type(value) is list:
-            return cast("Value", [copied(item) for item in value])
-        case _:
-            return deepcopy(value)
+def _pending(write: Write) -> PendingWrite:
+    return write.task, write.channel, copied(write.value)
 
 
 def _place(config: RunnableConfig) -> Place:

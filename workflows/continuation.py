@@ -6,30 +6,39 @@ takes it up there. Ids, pending answers and what the run has cost go along.
 
 from __future__ import annotations
 
+import gc
+import operator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Never
 
 from langchain_core.messages import BaseMessage
 from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.runtime import RunControl
 from langgraph.types import Command
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import workflow
 from temporalio.common import RawValue
 
 from activities.node import graph_types
 from activities.sizes import packed
 from activities.wire import decode, encode
-from workflows.checkpoints import Snapshot
+from workflows.calls import Call, Calls
 from workflows.contracts import AgentInput, Usage
+from workflows.namespace import Snapshot
+from workflows.saga import Undoing
 from workflows.steps import unpacked
+from workflows.transcript import CarriedTranscripts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from workflows.run import Run
 
 MARK = "perdure"
-"""The metadata of a payload that one execution hands to the next: no client's input is taken for one."""
+"""The metadata of a payload that one execution hands to the next, with the agent's name: no client's input is taken for
+one, and who wants the name alone need not read megabytes."""
 
-WHAT = "The state of the run"
+WHAT = "The state of the run, which goes on in a new execution,"
 
 
 class Carried(BaseModel):
@@ -43,6 +52,9 @@ class Carried(BaseModel):
     asked: Any
     answers: Any
     usage: Usage
+    transcripts: CarriedTranscripts
+    calls: dict[str, list[Call]] = Field(default={}, exclude_if=operator.not_)
+    undoings: dict[str, Undoing] = Field(default={}, exclude_if=operator.not_)
 
 
 class HistoryControl(RunControl):
@@ -65,21 +77,39 @@ def history_is_long() -> bool:
     return workflow.info().is_continue_as_new_suggested()
 
 
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """While many objects are made, the collector looks for garbage again and again: two thirds of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@collector_at_rest()
 def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
     """Ends this execution; the next one resumes with `answers`. Raises `UnsupportedValue` or `ValueTooLarge`."""
+    snapshots = [*run.saver.snapshots()]
     carried = Carried(
         request=run.request.model_copy(update={"input": None}),
-        places=[encode([*snapshot], path="state") for snapshot in run.saver.snapshots()],
+        places=[encode([*snapshot], path="state") for snapshot in snapshots],
         limits=[(namespace, step) for (_, namespace), step in run.saver.limits.items()],
-        asked=encode(run.asked, path="asked"),
+        asked=encode({call: questions for call, questions in run.asked.items() if questions}, path="asked"),
         answers=encode(answers, path="answers"),
         usage=run.usage,
+        transcripts=run.transcript.carried(_conversations(snapshots)),
+        calls=run.calls.carried(),
+        undoings=run.undoings,
     )
     payload = packed(carried, WHAT, workflow.payload_converter()).payload
-    payload.metadata[MARK] = b"carried"
+    payload.metadata[MARK] = run.agent.name.encode()
     workflow.continue_as_new(RawValue(payload))
 
 
+@collector_at_rest()
 def carried_in(raw: RawValue) -> Carried | None:
     """What the execution before this one handed over, if there was one."""
     if MARK not in raw.payload.metadata:
@@ -87,6 +117,7 @@ def carried_in(raw: RawValue) -> Carried | None:
     return unpacked(raw, WHAT, Carried)
 
 
+@collector_at_rest()
 def restore(run: Run, carried: Carried) -> Command[Any] | None:
     """Makes `run` what it was. Returns what its graph goes on with."""
     types = graph_types(run.agent, run.graph, ())
@@ -95,8 +126,8 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     run.saver.restore(snapshots)
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
-    for conversation in _conversations(snapshots):
-        run.transcript.part(conversation)
+    run.calls, run.undoings = Calls(carried.calls), dict(carried.undoings)
+    run.transcript.restore(_conversations(snapshots), carried.transcripts)
     return None if carried.answers is None else Command(resume=decode(carried.answers, types))
 
 
@@ -113,7 +144,7 @@ def refuse_endless(run: Run) -> None:
 
 
 def _conversations(snapshots: list[Snapshot]) -> list[list[BaseMessage]]:
-    """Workers have seen these, and need not be sent them again."""
+    """The lists of messages in the state, in an order that both executions find."""
     return [
         value
         for snapshot in snapshots

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from temporalio.workflow import ActivityHandle
 
-    from agents.agent import StepOptions
+    from agents.options import StepOptions
 
 Response = TypeVar("Response")
 
@@ -59,7 +59,9 @@ async def execute_step(
     try:
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
             _refuse_cancelled()
-            given = await _ended(_started(activity, sent, options, shorten(summary), overrides or {}))
+            given = await _ended(
+                _started(activity, sent, options, shorten(options.summary or summary), overrides or {})
+            )
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error

@@ -174,12 +174,13 @@ def doctor() -> None:
 def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     closed_for: Annotated[
-        str | None, typer.Option("--closed-for", metavar="AGE", help="Also of runs that ended so long ago, as 30d.")
+        str | None,
+        typer.Option("--closed-for", metavar="AGE", help="Also those of runs that ended so long ago: 30d, 12h."),
     ] = None,
     fresh: Annotated[
         str, typer.Option("--fresh", metavar="AGE", help="Leave what was written within this time.")
     ] = "24h",
-    force: Annotated[bool, typer.Option("--force", help="Even where nothing at all would stay.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even where the server knows none of the runs.")] = False,
 ) -> None:
     """Remove the large payloads of runs that the server no longer knows. Runs that are at work keep theirs."""
     from temporal.cli.storage import collect_garbage, read_age

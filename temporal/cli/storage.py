@@ -47,6 +47,8 @@ async def collect_garbage(
 
 
 def amount(counted: Amount) -> str:
+    if not counted.objects:
+        return "nothing"
     objects = f"{counted.objects:,} object{'s' * (counted.objects != 1)}"
     workflows = f"{counted.workflows:,} workflow{'s' * (counted.workflows != 1)}"
     return f"{objects} of {workflows}, {decimal(counted.size)}"

@@ -292,7 +292,7 @@ class TestGarbage:
         await bench(exporting(1.5), ScriptedModel(script=[]), on=storing).run({})
 
         kept = await collect(blobs, storing, fresh=AT_ONCE)
-        removed = await collect(blobs, storing, fresh=AT_ONCE, closed_for=AT_ONCE, force=True)
+        removed = await collect(blobs, storing, fresh=AT_ONCE, closed_for=AT_ONCE)
 
         assert (kept.removed.objects, removed.removed.objects) == (0, 1)
 
@@ -331,7 +331,7 @@ class TestS3:
             assert result["output"] == "There."
             assert size_of(history) < 20_000
             assert len(list((tmp_path / "bucket/some/prefix/v1/default" / history.workflow_id).iterdir())) >= 3
-            done = await collect(storage.open(), made.client, fresh=AT_ONCE, closed_for=AT_ONCE, force=True)
+            done = await collect(storage.open(), made.client, fresh=AT_ONCE, closed_for=AT_ONCE)
             assert (done.kept.objects, (await usage(storage.open(), "default")).objects) == (0, 0)
 
     async def test_it_is_reachable_with_the_right_key_alone(self, tmp_path):

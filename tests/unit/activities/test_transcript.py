@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 
 from activities.transcript import ROOT, TranscriptCache, TranscriptPart, digest_of, hash_of
 from activities.wire import dump_message, load_message
-from workflows.transcript import TranscriptIndex
+from workflows.transcript import CarriedTranscripts, TranscriptIndex
 
 
 def over_the_wire(part: TranscriptPart) -> TranscriptPart:
@@ -28,8 +28,7 @@ def test_the_first_request_carries_everything() -> None:
 
 def test_the_next_request_carries_what_was_not_sent_or_answered() -> None:
     index = TranscriptIndex()
-    index.part([QUESTION])
-    index.answered([QUESTION], ANSWER)
+    index.answered(index.part([QUESTION]), ANSWER)
 
     part = index.part([QUESTION, ANSWER, RESULT])
 
@@ -55,12 +54,24 @@ def test_a_message_that_was_edited_in_place_is_sent_again() -> None:
     assert index.part([message]).tail == [message]
 
 
+def test_conversations_side_by_side_are_each_taken_up_where_they_were() -> None:
+    index = TranscriptIndex()
+    heads = [SystemMessage(str(number), id=f"s{number}") for number in range(9)]
+    for turn in range(3):
+        said = [HumanMessage(f"turn {each}", id=f"h{each}") for each in range(turn + 1)]
+        parts = [index.part([head, *said]) for head in heads]
+
+        assert all(part.tail[-1] == said[-1] for part in parts)
+        assert {len(part.tail) for part in parts} == ({2} if turn == 0 else {1})
+
+
 async def test_the_worker_puts_together_what_the_workflow_cut() -> None:
     index, cache = TranscriptIndex(), TranscriptCache()
-    digest, whole = await cache.open(over_the_wire(index.part([QUESTION])))
+    part = index.part([QUESTION])
+    digest, whole = await cache.open(over_the_wire(part))
     answer = load_message(dump_message(ANSWER))
     cache.keep(digest, (*whole, answer), tail=[answer])
-    index.answered([QUESTION], ANSWER)
+    index.answered(part, ANSWER)
 
     _, messages = await cache.open(over_the_wire(index.part([QUESTION, ANSWER, RESULT])))
 
@@ -76,11 +87,71 @@ async def test_a_digest_does_not_depend_on_the_cut() -> None:
     assert second == digest_of(ROOT, [QUESTION, ANSWER, RESULT])
 
 
+@pytest.mark.parametrize(("limits", "kept"), [({"most": 2}, "bc"), ({"weight": 25_000}, "bc"), ({"weight": 1}, "c")])
+async def test_a_worker_forgets_what_it_has_not_used_for_longest(limits, kept) -> None:
+    cache = TranscriptCache(**limits)
+    digests = {}
+    for name in "abc":
+        digests[name], _ = await cache.open(TranscriptPart(tail=[HumanMessage(name * 10_000)]))
+
+    assert [name for name, digest in digests.items() if digest in cache._transcripts] == [*kept]
+    assert cache._weight == 12_000 * len(kept)
+
+
+def told(index: TranscriptIndex, digest: str, **limits: int) -> list:
+    """What a worker puts together from the answers."""
+    found: list = []
+    while digest != ROOT:
+        page = over_the_wire(index.page(digest, **limits))
+        found, digest = [*page.tail, *found], page.parent
+    return found
+
+
 def test_the_workflow_finds_every_transcript_that_it_cut() -> None:
     index = TranscriptIndex()
     index.part([QUESTION, ANSWER, RESULT])
 
-    assert index.find(digest_of(ROOT, [QUESTION, ANSWER])).messages == [QUESTION, ANSWER]
+    assert told(index, digest_of(ROOT, [QUESTION, ANSWER])) == [QUESTION, ANSWER]
+
+
+def test_a_long_transcript_is_told_in_pages() -> None:
+    index = TranscriptIndex()
+    messages = [HumanMessage("x" * size, id=str(size)) for size in (400, 10, 20, 3_000, 30)]
+    index.part(messages)
+    digest = digest_of(ROOT, messages)
+
+    assert [message.id for message in index.page(digest, most=1_000).tail] == ["30"]
+    assert [message.id for message in index.page(digest, most=3_300).tail] == ["10", "20", "3000", "30"]
+    assert told(index, digest, most=1_000) == told(index, digest, most=1) == messages
+
+
+def test_the_next_execution_knows_what_workers_know() -> None:
+    rules, late = SystemMessage("Rules."), HumanMessage("More?", id="m")
+    first, second = TranscriptIndex(), TranscriptIndex()
+    first.answered(first.part([rules, QUESTION]), ANSWER)
+    first.part([QUESTION, ANSWER, RESULT])
+    state = [QUESTION, ANSWER, RESULT]
+    carried = CarriedTranscripts.model_validate_json(first.carried([state]).model_dump_json())
+    restored = [load_message(dump_message(message)) for message in state]
+
+    second.restore([restored], carried)
+
+    assert carried.others == [rules]
+    assert second.part([rules, *restored, late]) == TranscriptPart(
+        parent=digest_of(ROOT, [rules, QUESTION, ANSWER]), tail=[RESULT, late]
+    )
+    assert second.part([*restored, late]) == TranscriptPart(parent=digest_of(ROOT, state), tail=[late])
+    assert told(second, digest_of(ROOT, [rules, QUESTION, ANSWER])) == [rules, QUESTION, ANSWER]
+
+
+def test_a_conversation_that_is_in_no_state_is_not_carried() -> None:
+    index = TranscriptIndex()
+    index.part([HumanMessage(str(number)) for number in range(20)])
+    index.part([QUESTION])
+
+    carried = index.carried([[QUESTION]])
+
+    assert (carried.others, len(carried.transcripts)) == ([], 1)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,18 @@ def test_a_name_that_could_not_be_part_of_an_id_is_refused(name) -> None:
         Agent(name, build)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"checkpoints": 0}, "must keep a checkpoint, at least"),
+        ({"durability": "async"}, "`durability` is 'exit' or 'sync', and not 'async'"),
+    ],
+)
+def test_checkpoints_that_no_run_could_keep_are_refused(options, words) -> None:
+    with pytest.raises(ValueError, match=words):
+        Agent("orders", build, **options)
+
+
 def test_two_tools_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match=r"Agent 'orders' has two tools of one name: \['ping'\]"):
         Agent("orders", build, tools=[ping, ping])

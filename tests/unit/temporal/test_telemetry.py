@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 import structlog
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from temporal.settings import LogSettings
-from temporal.telemetry import OWN, QUIET, LoggingInterceptor, configure_logging, drop_on_replay
+from temporal.telemetry import OWN, QUIET, LoggingInterceptor, _agent, configure_logging, drop_on_replay
+from workflows.continuation import MARK
 
 
 @pytest.fixture(autouse=True)
@@ -157,3 +160,10 @@ async def test_what_was_bound_for_a_step_is_gone_after_it(written):
     structlog.get_logger("temporal.worker").info("worker_stopping")
 
     assert "step" not in records(written)[-1]
+
+
+def test_the_agent_of_a_run_that_goes_on_is_known_without_reading_its_state() -> None:
+    """The state may have many megabytes, and a workflow no time."""
+    payload = Payload(metadata={MARK: b"orders"}, data=b"no JSON at all")
+
+    assert _agent([RawValue(payload)]) == {"agent": "orders"}

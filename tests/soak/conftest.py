@@ -1,0 +1,3 @@
+from tests.integration.conftest import bench, client
+
+__all__ = ["bench", "client"]
