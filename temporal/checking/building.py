@@ -39,6 +39,11 @@ class Subject:
         agent, registry = find(reference)
         return cls(agent, registry, Graphs.of(registry, model_name))
 
+    def function(self, path: str, bound: Any) -> Any:
+        """What the author made the node at `path` of, where stand-ins are now."""
+        part = self.graphs.parts[self.agent.name].get(path)
+        return function_of(part.bound if part else getattr(bound, "bound", bound))
+
     @property
     def graph(self) -> AnyGraph:
         return self.graphs.compiled[self.agent.name]
@@ -66,8 +71,8 @@ def model_name(name: str | None) -> str:
 
 
 def built(subject: Subject) -> Built:
-    agent, graph = subject.agent, subject.graph
-    return Built(places=list(_places(agent, graph, "")), shape=shape(graph), build_line=definition(agent.build))
+    places = list(_places(subject, subject.graph, ""))
+    return Built(places=places, shape=shape(subject.graph), build_line=definition(subject.agent.build))
 
 
 def definition(function: Any) -> str | None:
@@ -96,12 +101,12 @@ def shape(graph: AnyGraph) -> Any:
     }
 
 
-def _places(agent: Agent, graph: AnyGraph, prefix: str) -> Iterator[Place]:
+def _places(subject: Subject, graph: AnyGraph, prefix: str) -> Iterator[Place]:
     for name, node in graph.nodes.items():
         if name == START:
             continue
         path = prefix + name
-        in_activity = runs_in_activity(agent, path, node.metadata)
-        yield Place(path=path, line=definition(function_of(node.bound)), in_activity=in_activity)
+        in_activity = runs_in_activity(subject.agent, path, node.metadata)
+        yield Place(path=path, line=definition(subject.function(path, node.bound)), in_activity=in_activity)
         if isinstance(node.bound, Pregel) and not in_activity:
-            yield from _places(agent, node.bound, f"{path}.")
+            yield from _places(subject, node.bound, f"{path}.")

@@ -6,18 +6,24 @@ import asyncio
 import secrets
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import AIMessage
 from langgraph.store.memory import InMemoryStore
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
 from temporalio.service import RPCError
 
 from activities.wire import hints_of
 from agents.errors import InvalidInput, UnknownAgent
-from agents.graph import function_of
 from temporal.checking import draws
 from temporal.checking.building import Subject, built, model_name, shape
 from temporal.checking.canned import Canned, CannedInterceptor, retrieve
@@ -33,13 +39,18 @@ from workflows.contracts import AGENT_WORKFLOW
 from workflows.lines import authors_line, home_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from temporalio.client import WorkflowHistory
     from temporalio.worker import Worker
 
-    from agents.graph import AnyGraph
 
 QUESTION = "This is a made-up question."
 ANSWER = "yes"
+POLL, STARTING = 0.1, 120.0
+"""Seconds between two looks at the run, and seconds that a worker may take to come up."""
+
+PROMPTLY = timedelta(seconds=10)
 
 
 async def run(task: Task) -> Ran:
@@ -66,7 +77,7 @@ async def _run(task: Task, subject: Subject) -> dict[str, Any]:
     )
     worker = _worker(client, subject, task.script)
     serving = asyncio.create_task(worker.run())
-    given = made_up_input(subject.graph) if task.input is None else task.input
+    given = made_up_input(subject) if task.input is None else task.input
     handle = await client.start_workflow(
         AGENT_WORKFLOW,
         {"agent": subject.agent.name, "input": given},
@@ -124,11 +135,11 @@ def _message(answer: str | dict[str, Any], position: int) -> AIMessage:
     return AIMessage(**{"content": "", **answer, "tool_calls": calls})
 
 
-def made_up_input(graph: AnyGraph) -> Any:
+def made_up_input(subject: Subject) -> Any:
     """By the graph's own schema: a question where it holds a conversation, and what else it needs."""
-    builder = getattr(graph, "builder", None)
-    function = next((function_of(node.bound) for node in graph.nodes.values()), None)
-    annotation = getattr(builder, "input_schema", None) or _first_parameter(function)
+    graph = subject.graph
+    function = next((subject.function(name, node.bound) for name, node in graph.nodes.items()), None)
+    annotation = getattr(getattr(graph, "builder", None), "input_schema", None) or _first_parameter(function)
     try:
         fields = of_type(annotation)
     except (LookupError, TypeError, ValueError):
@@ -153,28 +164,51 @@ class _Trouble(NamedTuple):
 
 async def _to_its_end(handle: WorkflowHandle[Any, Any], task: Task, home: str) -> _Trouble | None:
     """Answers what the graph asks. A run that gets nowhere, or takes too long, is ended."""
-    answers = [*task.script.answers]
+    answers = _Answers(task.script.answers)
+    await _begun(handle)
     deadline = time.monotonic() + task.patience
     while (description := await handle.describe()).status == WorkflowExecutionStatus.RUNNING:
         trouble = await _trouble(handle, home)
         if trouble or time.monotonic() > deadline:
-            await handle.terminate("The check has seen enough.")
+            with suppress(RPCError):  # it may have ended just now
+                await handle.terminate("The check has seen enough.")
             return trouble
-        for identifier in await description.memo_value("questions", []):
-            await _answer(handle, identifier, answers)
-        await asyncio.sleep(0.1)
+        if await description.memo_value("questions", []):
+            await _answer(handle, answers)
+        await asyncio.sleep(POLL)
     return None
 
 
-async def _answer(handle: WorkflowHandle[Any, Any], identifier: str, answers: list[Any]) -> None:
-    try:
-        questions = await handle.query("questions", rpc_timeout=timedelta(seconds=5))
-        for question in questions:
-            if question["id"] == identifier:
-                answer = answers.pop(0) if answers else _made_up_answer(question["value"])
-                await handle.execute_update("answer", args=[identifier, answer], rpc_timeout=timedelta(seconds=5))
-    except RPCError:
-        return  # it has gone on by itself
+async def _begun(handle: WorkflowHandle[Any, Any]) -> None:
+    """How long the worker takes to come up is not the run's time."""
+    deadline = time.monotonic() + STARTING
+    started = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+    while time.monotonic() < deadline:
+        if any(event.event_type == started for event in (await handle.fetch_history()).events):
+            return
+        await asyncio.sleep(POLL)
+
+
+class _Answers:
+    """The script's answers in their order, each for one question; then made-up ones."""
+
+    def __init__(self, script: Sequence[Any]) -> None:
+        self._left = [*script]
+        self._given: dict[str, Any] = {}
+
+    def to(self, question: Mapping[str, Any]) -> Any:
+        identifier = question["id"]
+        if identifier not in self._given:
+            self._given[identifier] = self._left.pop(0) if self._left else _made_up_answer(question["value"])
+        return self._given[identifier]
+
+
+async def _answer(handle: WorkflowHandle[Any, Any], answers: _Answers) -> None:
+    """What is not answered now, since the run has gone on or is busy, is asked for again."""
+    with suppress(RPCError, WorkflowQueryFailedError, WorkflowUpdateFailedError):
+        for question in await handle.query("questions", rpc_timeout=PROMPTLY):
+            arguments = [question["id"], answers.to(question)]
+            await handle.execute_update("answer", args=arguments, rpc_timeout=PROMPTLY)
 
 
 def _made_up_answer(question: Any) -> Any:

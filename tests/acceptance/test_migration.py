@@ -66,6 +66,8 @@ async def test_the_answers_before_are_those_after(page: Path, place: Place) -> N
         80,
     ]
     assert around == "A person will look at 'the door'."
+    assert await _steps(place, "after-total") == ["total.price", "total.price"]
+    assert await _steps(place, "after-billing") == ["tickets.classify", "tickets.refund", "tickets.refund"]
 
 
 async def _around(place: Place) -> Any:
@@ -73,6 +75,11 @@ async def _around(place: Place) -> Any:
     day = loaded("around").TicketOfTheDay
     async with Worker(client, task_queue="around", workflows=[day], workflow_runner=UnsandboxedWorkflowRunner()):
         return await client.execute_workflow(day.run, "the door", id="around", task_queue="around")
+
+
+async def _steps(place: Place, run: str) -> list[str]:
+    client = await Client.connect(place.stack.addresses.temporal_address)
+    return steps(await client.get_workflow_handle(run).fetch_history())
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ LINES = {
 
 @pytest.fixture
 def checked(stack: Stack):
-    async def run(name: str, **options: Any) -> Report:
-        return await check(f"tests.integration.flawed:{name}", address=stack.addresses.temporal_address, **options)
+    async def run(name: str, *, patience: float = 200.0, **options: Any) -> Report:
+        address = stack.addresses.temporal_address
+        return await check(f"tests.integration.flawed:{name}", address=address, patience=patience, **options)
 
     return run
 
@@ -79,7 +80,7 @@ async def test_a_node_that_computes_for_ever_is_named(checked) -> None:
 
 
 async def test_a_run_that_takes_too_long_is_left_and_told_where_it_was(checked) -> None:
-    report = await checked("sleeping", patience=3)
+    report = await checked("sleeping", patience=10)
 
     assert (report.outcome, places(report, "unfinished")) == ("unfinished", [("sleep", None)])
 
