@@ -1,7 +1,7 @@
 """Heartbeats for every activity that has a heartbeat timeout, sent while it runs. Runs in activities.
 
-A beat is also how the server's cancellation reaches an activity. Details that the activity itself reports are
-repeated by each beat, because the server keeps the last beat alone.
+A beat is also how the server's cancellation reaches an activity. A step that ends before its first one costs nothing.
+Details that the activity itself reports are repeated by each beat, because the server keeps the last beat alone.
 """
 
 from __future__ import annotations
@@ -24,11 +24,20 @@ BEATS_PER_TIMEOUT = 3
 
 
 class HeartbeatInterceptor(Interceptor):
+    """Each activity beats every `seconds`, more often where its time-out asks for it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
-        return _Beating(next)
+        return _Beating(next, self._seconds)
 
 
 class _Beating(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, seconds: float) -> None:  # noqa: A002 - the SDK's name
+        super().__init__(next)
+        self._seconds = seconds
+
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         self.reported = _Remembering(outbound)
         super().init(self.reported)
@@ -37,7 +46,7 @@ class _Beating(ActivityInboundInterceptor):
         timeout = activity.info().heartbeat_timeout
         if timeout is None:
             return await super().execute_activity(input)
-        beating = asyncio.create_task(self._beat(timeout.total_seconds() / BEATS_PER_TIMEOUT))
+        beating = asyncio.create_task(self._beat(min(self._seconds, timeout.total_seconds() / BEATS_PER_TIMEOUT)))
         try:
             return await super().execute_activity(input)
         finally:
@@ -53,7 +62,12 @@ class _Remembering(ActivityOutboundInterceptor):
     def __init__(self, next: ActivityOutboundInterceptor) -> None:  # noqa: A002 - the SDK's name
         super().__init__(next)
         self.details: Sequence[Any] = activity.info().heartbeat_details
+        self._loop = asyncio.get_running_loop()
 
     def heartbeat(self, *details: Any) -> None:
+        """From any thread: bodies run beside the worker's loop."""
         self.details = details
-        super().heartbeat(*details)
+        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 -- the documented way to ask without raising
+            super().heartbeat(*details)
+        else:
+            self._loop.call_soon_threadsafe(super().heartbeat, *details)

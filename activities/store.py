@@ -12,6 +12,7 @@ from langgraph.store.base import (
     ListNamespacesOp,
     MatchCondition,
     PutOp,
+    SearchItem,
     SearchOp,
     validate_op_namespace,
 )
@@ -149,6 +150,25 @@ def checked(ops: Iterable[Op]) -> list[Op]:
         if isinstance(op, PutOp) and op.ttl is not None:
             raise NotImplementedError("The store keeps items until they are deleted: it has no `ttl`.")
     return ops
+
+
+def result_of(op: Op, found: Any, types: Types) -> Result:
+    """LangGraph's own result again."""
+    match op:
+        case GetOp():
+            return None if found is None else Item(**_item_fields(found, types))
+        case SearchOp():
+            return [SearchItem(**_item_fields(each, types), score=each.score) for each in found]
+        case ListNamespacesOp():
+            return [tuple(each) for each in found]
+        case PutOp():
+            return None
+        case _:
+            assert_never(op)
+
+
+def _item_fields(found: FoundItem, types: Types) -> dict[str, Any]:
+    return {**found.model_dump(exclude={"value", "score"}), "value": decode(found.value, types)}
 
 
 class Stores:

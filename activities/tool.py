@@ -1,4 +1,4 @@
-"""One activity type per tool, named after it. Only the tool's body runs here.
+"""One activity type per tool, named after it. Only the tool's body runs here, in a place of its own (`bodies.py`).
 
 Validation, the error policy and the `ToolMessage` stay where the graph runs. `ToolRuntime`, injected state and store,
 `get_config()`, `get_stream_writer()` and `interrupt()` work in the body as they do in plain LangGraph.
@@ -6,9 +6,10 @@ Validation, the error policy and the `ToolMessage` stay where the graph runs. `T
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import operator
+from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
@@ -22,12 +23,16 @@ from temporalio import activity
 from activities.plain import refuse_vast
 from activities.transcript import TranscriptPart
 from activities.wire import TAG, Types, decode, encode, types_in
+from agents.errors import NotBegun, PerdureError
+from agents.idempotency import IDEMPOTENCY_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from langchain_core.messages import BaseMessage
     from langgraph.store.base import BaseStore
 
+    from activities.bodies import Bodies
     from activities.transcript import TranscriptCache
     from agents.agent import Agent
     from agents.registry import Registry
@@ -62,6 +67,7 @@ class ToolRequest(BaseModel):
     agent: str
     tool: str
     call_id: str | None = None
+    key: str = ""
     arguments: dict[str, Any]
     messages: list[MovedMessages] = []
     runtime: dict[str, RuntimeData] = {}
@@ -89,12 +95,20 @@ class ToolCalls:
     """The activities of all tools of all agents. Agents may have different tools of one name."""
 
     def __init__(
-        self, *, registry: Registry, transcripts: TranscriptCache, store_of: Callable[[str], BaseStore] | None = None
+        self,
+        *,
+        registry: Registry,
+        transcripts: TranscriptCache,
+        bodies: Bodies,
+        store_of: Callable[[str], BaseStore] | None = None,
     ) -> None:
         self._registry = registry
         self._transcripts = transcripts
+        self._bodies = bodies
         self._store_of = store_of
         self._types = {agent.name: types_of(agent) for agent in registry}
+        for agent in registry:
+            bodies.check(agent)
 
     def activities(self) -> list[Callable[..., Awaitable[ToolResponse]]]:
         names = {tool.name for agent in self._registry for tool in agent.tools}
@@ -108,31 +122,84 @@ class ToolCalls:
         return call_tool
 
     async def _call(self, request: ToolRequest) -> ToolResponse:
-        tool = self._registry[request.agent].tool(request.tool)
-        types = self._types[request.agent]
-        written: list[Any] = []
+        agent = self._registry[request.agent]
+        tool = agent.tool(request.tool)
         store = self._store_of(request.agent) if self._store_of else None
-        config = task_config(request, types, written, store)
-        arguments = await self._arguments(request, types, config)
-        token = var_child_runnable_config.set(config)
-        try:
-            value = await _run_body(tool, arguments, config)
-        except GraphInterrupt as pause:
-            return _response("interrupt", pause.args[0][0].value, written)
-        except ToolException as error:
-            return _response("error", str(error), written)
-        finally:
-            var_child_runnable_config.reset(token)
-        return _response("value", value, written)
+        place = self._bodies.place(agent, tool)
+        with _before_the_body():
+            opened = await _opened(request, self._transcripts, encode if place == "process" else list)
+        return await self._bodies.run(ToolCall(tool, opened, self._types[request.agent], store), agent, place)
 
-    async def _arguments(self, request: ToolRequest, types: Types, config: RunnableConfig) -> dict[str, Any]:
-        """The arguments as the body takes them. A runtime's own state is under the runtime's name until here."""
-        encoded = request.arguments | {name: data.state for name, data in request.runtime.items()}
-        await put_back(encoded, request.messages, self._transcripts)
-        values: dict[str, Any] = decode(encoded, types)
-        for name, data in request.runtime.items():
-            values[name] = _tool_runtime(request, data, values[name], config, types)
-        return values | dict.fromkeys(request.stores, _runtime_of(config).store)
+
+async def _opened(
+    request: ToolRequest, transcripts: TranscriptCache, form: Callable[[Sequence[BaseMessage]], Any]
+) -> ToolRequest:
+    """The request with the messages in their places. A runtime's own state is under the runtime's name until then."""
+    encoded = request.arguments | {name: data.state for name, data in request.runtime.items()}
+    await put_back(encoded, request.messages, transcripts, form)
+    runtime = {name: data.model_copy(update={"state": encoded.pop(name)}) for name, data in request.runtime.items()}
+    return request.model_copy(update={"arguments": encoded, "runtime": runtime, "messages": []})
+
+
+class ToolCall:
+    """One call of a tool's body, with all that it finds around it. Made in the activity; carried out anywhere."""
+
+    def __init__(self, tool: BaseTool, request: ToolRequest, types: Types, store: BaseStore | None) -> None:
+        self.request = request
+        self.body, self.is_async = body_of(tool)
+        self.context = copy_context()
+        self._types = types
+        self._store = store
+        self._written: list[Any] = []
+
+    def carry_out(self) -> ToolResponse:
+        """A synchronous body. Call it in `context`."""
+        config, arguments = self._begun()
+        try:
+            value = self.body(**arguments, **_config_argument(self.body, config))
+        except (GraphInterrupt, ToolException) as raised:
+            return self._raised(raised)
+        return self._response("value", value)
+
+    async def carry_out_async(self) -> ToolResponse:
+        """An asynchronous body. Await it in `context`."""
+        config, arguments = self._begun()
+        try:
+            value = await self.body(**arguments, **_config_argument(self.body, config))
+        except (GraphInterrupt, ToolException) as raised:
+            return self._raised(raised)
+        return self._response("value", value)
+
+    def _begun(self) -> tuple[RunnableConfig, dict[str, Any]]:
+        config = task_config(self.request, self._types, self._written, self._store)
+        config["configurable"][IDEMPOTENCY_KEY] = self.request.key
+        var_child_runnable_config.set(config)
+        encoded = self.request.arguments | {name: data.state for name, data in self.request.runtime.items()}
+        with _before_the_body():
+            values: dict[str, Any] = decode(encoded, self._types)
+            for name, data in self.request.runtime.items():
+                values[name] = _tool_runtime(self.request, data, values[name], config, self._types)
+        return config, values | dict.fromkeys(self.request.stores, self._store)
+
+    def _raised(self, raised: GraphInterrupt | ToolException) -> ToolResponse:
+        if isinstance(raised, GraphInterrupt):
+            return self._response("interrupt", raised.args[0][0].value)
+        return self._response("error", str(raised))
+
+    def _response(self, kind: Literal["value", "interrupt", "error"], value: Any) -> ToolResponse:
+        refuse_vast(value, "What the tool gives back")
+        return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(self._written, path="written"))
+
+
+@contextmanager
+def _before_the_body() -> Iterator[None]:
+    """What fails here is safe to be tried again, whatever the tool does."""
+    try:
+        yield
+    except PerdureError:
+        raise
+    except Exception as error:
+        raise NotBegun(f"{type(error).__name__}: {error}") from error
 
 
 def types_of(agent: Agent) -> Types:
@@ -140,12 +207,12 @@ def types_of(agent: Agent) -> Types:
     return types_in([*agent.types, *(tool.get_input_schema() for tool in agent.tools)])
 
 
-def _response(kind: Literal["value", "interrupt", "error"], value: Any, written: list[Any]) -> ToolResponse:
-    refuse_vast(value, "What the tool gives back")
-    return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(written, path="written"))
-
-
-async def put_back(encoded: dict[str, Any], moved: Sequence[MovedMessages], transcripts: TranscriptCache) -> None:
+async def put_back(
+    encoded: dict[str, Any],
+    moved: Sequence[MovedMessages],
+    transcripts: TranscriptCache,
+    form: Callable[[Sequence[BaseMessage]], Any] = list,
+) -> None:
     """Puts the messages where they were, into values that are still encoded: decoding lets messages pass."""
     for each in moved:
         _, messages = await transcripts.open(each.transcript)
@@ -154,17 +221,17 @@ async def put_back(encoded: dict[str, Any], moved: Sequence[MovedMessages], tran
         for name in parents:
             values = values[name]
             values = values["value"][1] if TAG in values else values  # the fields of a model or a dataclass
-        values[last] = list(messages)
+        values[last] = form(list(messages))
 
 
-async def _run_body(tool: BaseTool, arguments: dict[str, Any], config: RunnableConfig) -> Any:
-    coroutine = getattr(tool, "coroutine", None)
-    function = getattr(tool, "func", None)
-    if coroutine is not None:
-        return await coroutine(**arguments, **_config_argument(coroutine, config))
-    if function is not None:
-        return await asyncio.to_thread(function, **arguments, **_config_argument(function, config))
-    return await tool._arun(**arguments, **_config_argument(tool._arun, config))  # noqa: SLF001 -- a BaseTool's body
+def body_of(tool: BaseTool) -> tuple[Callable[..., Any], bool]:
+    """The function behind `tool`, and whether it is asynchronous, where it may be either."""
+    if (coroutine := getattr(tool, "coroutine", None)) is not None:
+        return coroutine, True
+    if (function := getattr(tool, "func", None)) is not None:
+        return function, False
+    is_async = type(tool)._arun is not BaseTool._arun  # noqa: SLF001 -- a BaseTool's body
+    return (tool._arun if is_async else tool._run), is_async  # noqa: SLF001 -- ditto
 
 
 def _config_argument(body: Callable[..., Any], config: RunnableConfig) -> dict[str, RunnableConfig]:

@@ -61,7 +61,12 @@ class WeaviateStore(BaseStore):
         return asyncio.run_coroutine_threadsafe(self.abatch(ops), self._loop).result()
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """All reads see what was there before the batch; of several puts of one item, the last counts."""
+        """All reads see what was there before the batch; of several puts of one item, the last counts.
+
+        Asynchronous tools have a loop of their own, and the client of the database belongs to this one.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.abatch(ops), self._loop))
         ops = checked(ops)
         named = [self._id(op) for op in ops if isinstance(op, (GetOp, PutOp))]
         stored = await self._items.find(named) if named else {}

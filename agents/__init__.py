@@ -1,6 +1,19 @@
 """What an agent is. Plain LangGraph: nothing here knows Temporal, a database or a vendor."""
 
-from agents.agent import Agent, LiveResources, Resources, StepOptions
+from agents.agent import Agent, LiveResources, Resources
+from agents.idempotency import idempotency_key
+from agents.options import Done, StepOptions, ToolOptions, durable, step_config
 from agents.registry import Registry
 
-__all__ = ["Agent", "LiveResources", "Registry", "Resources", "StepOptions"]
+__all__ = [
+    "Agent",
+    "Done",
+    "LiveResources",
+    "Registry",
+    "Resources",
+    "StepOptions",
+    "ToolOptions",
+    "durable",
+    "idempotency_key",
+    "step_config",
+]

@@ -15,6 +15,7 @@ from langgraph.store.memory import InMemoryStore
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
 from agents.graph import compiled_graph
+from agents.options import StepOptions, tool_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,10 @@ RESERVED = frozenset(
 """Activities of Perdure's own: a tool is an activity that has the tool's name."""
 
 
+Isolation = Literal["process", "thread", "loop"]
+"""Where a tool's body runs: in a process that can be killed, in a thread of its own, or on a loop that tools share."""
+
+
 class Resources(Protocol):
     """What `Agent.build` is handed: live objects outside a workflow, durable stand-ins inside."""
 
@@ -59,36 +64,13 @@ class Resources(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class StepOptions:
-    """How one kind of step is carried out.
-
-    Each attempt has `timeout`; a worker that is silent for `heartbeat` is given up. `task_queue` names the workers
-    that take the step, by default those of the run; of the steps that wait there, those with the lowest `priority`,
-    from 1 to 5, go first.
-
-    A `local` step runs in the worker that has the run, without a way over the server: for what is quick, cheap and
-    may be repeated. When a worker dies, the local steps since the last ordinary one run again.
-    """
-
-    timeout: timedelta = timedelta(minutes=5)
-    heartbeat: timedelta = timedelta(seconds=10)
-    attempts: int = 5
-    task_queue: str | None = None
-    priority: int | None = None
-    local: bool = False
-
-    def __post_init__(self) -> None:
-        if self.local and (self.task_queue or self.priority):
-            raise ValueError("A local step runs in the worker that has the run: leave `task_queue` and `priority` out.")
-
-
-@dataclass(frozen=True, slots=True)
 class Agent:
     """A named LangGraph graph.
 
     `build` is called once per worker process and must return the same graph each time. `types` are the
     pydantic models and dataclasses, beside LangChain's own, that tools take and give back. `activity_options` says,
     by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
+    `isolation` says where tools run, all of them or by name; the others run where their kind does.
 
     A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
     superstep, which costs a tenth of a millisecond and more where the state is large.
@@ -108,6 +90,7 @@ class Agent:
     node_step: StepOptions = field(default_factory=lambda: StepOptions(attempts=3))
     activity_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     store_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
+    isolation: Isolation | Mapping[str, Isolation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -126,6 +109,14 @@ class Agent:
             raise ValueError(f"A tool can't be named {min(taken)!r}: it is an activity of Perdure's own. Rename it.")
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"Agent {self.name!r} has two tools of one name: {sorted(repeated)}. Rename one.")
+        for name in self.isolation if not isinstance(self.isolation, str) else ():
+            self.tool(name)
+        for tool in self.tools:
+            options = tool_options(tool)
+            options.refuse_local(options.step or self.tool_step, f"Agent {self.name!r}, tool {tool.name!r}")
+
+    def isolation_of(self, tool: str) -> Isolation | None:
+        return self.isolation if isinstance(self.isolation, str) else self.isolation.get(tool)
 
     def tool(self, name: str) -> BaseTool:
         for tool in self.tools:

@@ -5,7 +5,10 @@ PerdureError
 │   ├── ProviderBusy              429: as many as the provider allows, when it says so
 │   ├── ServiceUnavailable        5xx, refused connection, time-out
 │   ├── StorageMismatch           a payload is kept where this process does not look
-│   └── MalformedToolCall         a model's call of a tool can't be read
+│   ├── MalformedToolCall         a model's call of a tool can't be read
+│   ├── NotBegun                  what a tool was sent could not be read, before its body began
+│   ├── ToolProcessDied           the process that a tool ran in ended, the worker did not
+│   └── ToolTimedOut              a tool took longer than its step may; says what it was doing
 ├── ToolFailed                  tell the model
 └── FatalError                  fail the run
     ├── InvalidInput              the caller's words are off
@@ -25,7 +28,13 @@ PerdureError
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
     ├── ComputedTooLong           graph code computed for seconds inside a workflow
+    ├── ToolQuarantined           a tool ended its process for the third time
+    ├── WorkerLost                the worker that ran a step went silent, in each attempt
+    ├── StepTimedOut              a step took too long, in each attempt
     ├── StepFailed                a step's exception, of a class that the workflow does not know
+    ├── OutcomeUnknown            nobody knows whether a tool's effect was carried out
+    ├── IdempotencyConflict       a call was made again with other arguments
+    ├── CompensationFailed        what a run had done could not be undone
     ├── AgentFailed               another agent, called as a child, failed
     └── GraphFailed               an exception out of the agent's own graph
 """
@@ -64,11 +73,23 @@ class ServiceUnavailable(RetryableError):
     pass
 
 
+class NotBegun(RetryableError):
+    pass
+
+
 class StorageMismatch(RetryableError):
     pass
 
 
 class MalformedToolCall(RetryableError):
+    pass
+
+
+class ToolProcessDied(RetryableError):
+    pass
+
+
+class ToolTimedOut(RetryableError):
     pass
 
 
@@ -148,7 +169,31 @@ class ComputedTooLong(FatalError):
     pass
 
 
+class ToolQuarantined(FatalError):
+    pass
+
+
+class WorkerLost(FatalError):
+    pass
+
+
+class StepTimedOut(FatalError):
+    pass
+
+
 class StepFailed(FatalError):
+    pass
+
+
+class OutcomeUnknown(FatalError):
+    pass
+
+
+class IdempotencyConflict(FatalError):
+    pass
+
+
+class CompensationFailed(FatalError):
     pass
 
 

@@ -87,12 +87,18 @@ class StorageSettings(Section):
 
 
 class WorkerSettings(Section):
-    """`cached_workflows` is how many runs a worker keeps in memory; with 0 each task replays."""
+    """`cached_workflows` is how many runs a worker keeps in memory; with 0 each task replays.
+
+    A step under way beats every `heartbeat_seconds`, and so long a cancellation may take to reach it.
+    `tool_processes` is how many synchronous tools may run at once.
+    """
 
     max_concurrent_activities: int = Field(default=100, ge=1)
     max_concurrent_workflow_tasks: int = Field(default=50, ge=1)
     cached_workflows: int = Field(default=500, ge=0)
     shutdown_seconds: float = Field(default=4.0, ge=0)
+    heartbeat_seconds: float = Field(default=0.8, gt=0)
+    tool_processes: int = Field(default=32, ge=1)
     sandbox: bool = False
 
 

@@ -6,14 +6,18 @@ import asyncio
 import functools
 import gc
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from temporalio.plugin import SimplePlugin
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.bodies import Bodies
+from activities.effects import Effects
 from activities.embedding import embedder
 from activities.events import NoTokens
 from activities.failures import FailureInterceptor
@@ -21,10 +25,12 @@ from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
 from activities.model import ModelCalls
 from activities.node import NodeCalls
+from activities.processes import ToolProcesses
 from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
 from activities.store import Stores
+from activities.threads import MOST_THREADS
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
 from activities.weaviate_items import WeaviateItems
@@ -59,6 +65,8 @@ if TYPE_CHECKING:
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
 
+TOOL_PROCESS = "temporal.tool_process"
+
 STICKY_TIMEOUT = timedelta(seconds=2)
 """How long the server waits for a worker that held a run in its cache. After a crash, this is lost once per run."""
 
@@ -71,6 +79,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     refuse_clashing()
     environ = read_environment()
     stop = stop or _stop_on_signals()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "perdure"))
     default_model = resolve_model(settings.model, environ)
     target = find_target(settings, environ)
     client = await connect(target, runtime=forwarding_runtime())
@@ -162,7 +171,9 @@ def make_worker(
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
     stores = Stores(registry=registry, make=store)
-    tools = ToolCalls(registry=registry, transcripts=transcripts, store_of=stores.of)
+    processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.store)
+    bodies = Bodies(processes)
+    tools = ToolCalls(registry=registry, transcripts=transcripts, bodies=bodies, store_of=stores.of)
     graphs = Graphs.of(registry, model_id)
     nodes = NodeCalls(
         registry=registry,
@@ -181,6 +192,7 @@ def make_worker(
             models.call_model,
             stores.store,
             *tools.activities(),
+            *Effects(registry=registry).activities(),
             *nodes.activities(graphs.parts),
             *activities,
         ],
@@ -190,11 +202,13 @@ def make_worker(
             GraphInterceptor(graphs, limits),
             FailureInterceptor(),
             SizeInterceptor(limits),
-            HeartbeatInterceptor(),
+            HeartbeatInterceptor(settings.worker.heartbeat_seconds),
         ],
+        plugins=[SimplePlugin("perdure.Bodies", run_context=bodies.open)],
         max_cached_workflows=settings.worker.cached_workflows,
         max_concurrent_activities=settings.worker.max_concurrent_activities,
         max_concurrent_workflow_tasks=settings.worker.max_concurrent_workflow_tasks,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.worker.heartbeat_seconds / 2),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
     )

@@ -16,6 +16,7 @@ from activities.transcript import TRANSCRIPT_QUERY, TranscriptPart
 from agents.citation import Citation
 from agents.errors import InvalidInput
 from agents.exchange import graph_input, output_of, plain
+from workflows.answers import refuse_malformed, take_answer
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, carried_in, continue_run, history_is_long, refuse_endless, restore
 from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult, Question, Usage, explain
@@ -23,6 +24,7 @@ from workflows.failures import failing_the_run
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.input import NO_INPUT, read_input
 from workflows.run import Run
+from workflows.saga import undone_on_failure
 from workflows.state import RunState, StateHistory, history_of, state_of
 from workflows.steps import shorten, unpacked
 
@@ -48,8 +50,9 @@ class AgentWorkflow:
             carried = carried_in(request)
             run = self.current = _open(carried.request if carried else parse(request))
             workflow.set_current_details(f"**{run.agent.name}** is at work.")
-            first = restore(run, carried) if carried else graph_input(run.graph, run.request.input)
-            result = _readable(_result(run, await self._run_to_end(run, first)))
+            async with undone_on_failure(run):
+                first = restore(run, carried) if carried else graph_input(run.graph, run.request.input)
+                result = _readable(_result(run, await self._run_to_end(run, first)))
             workflow.set_current_details(details(result))
         return result
 
@@ -87,22 +90,41 @@ class AgentWorkflow:
         del self._questions[identifier]
 
     @answer.validator
-    def _refuse_unknown(self, identifier: str, value: Any) -> None:  # noqa: ARG002 -- an update's validator has its arguments
+    def _refuse_unfit(self, identifier: str, value: Any) -> None:
         if identifier not in self._questions:
             waiting = ", ".join(map(repr, self._questions)) or "none"
             raise ApplicationError(
                 f"No question {identifier!r} waits for an answer. Waiting: {waiting}.", type=InvalidInput.__name__
             )
+        if self.current and (call := self.current.calls.asking(identifier)) and call.question:
+            try:
+                refuse_malformed(call.question, value)
+            except InvalidInput as error:
+                raise ApplicationError(str(error), type=InvalidInput.__name__) from None
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         state = await _invoke(run, given)
         while asked := _interrupts(state):
             self._ask(asked)
             await workflow.wait_condition(lambda: not self._questions)
+            answers = self._for_the_graph(run)
             if history_is_long():
-                continue_run(run, answers=self._answers)
-            state = await _invoke(run, Command(resume=self._answers))
+                await run.calls.finished()
+                continue_run(run, answers=answers)
+            state = await _invoke(run, Command(resume=answers))
         return state
+
+    def _for_the_graph(self, run: Run) -> dict[str, Any]:
+        """The answers without those to questions of tool calls, which go to the call that asked: LangGraph gives a
+        task's answers to whoever asks first when it runs again, be it another call.
+        """
+        left = {}
+        for identifier, answer in self._answers.items():
+            if call := run.calls.asking(identifier):
+                take_answer(run, call, answer)
+            else:
+                left[identifier] = answer
+        return left
 
     def _ask(self, asked: list[Interrupt]) -> None:
         """Lets lists of runs show who waits, by memo. The memo is a command, too: without one in this task, a worker
@@ -127,11 +149,16 @@ async def _invoke(run: Run, given: Any) -> Any:
     """The graph's state at its end or its interrupts. `None` goes on where the execution before this one stopped."""
     if given is not None:
         run.saver.start_counting()
+    run.calls.invocations += 1
     try:
-        return await run_graph(run.graph, given, run.config, HistoryControl(), durability=run.agent.durability)
+        state = await run_graph(run.graph, given, run.config, HistoryControl(), durability=run.agent.durability)
     except GraphDrained:
         refuse_endless(run)
+        await run.calls.finished()
+        run.calls.forget(run.saver.living())
         continue_run(run)
+    run.calls.forget(run.saver.living())
+    return state
 
 
 def parse(raw: RawValue) -> AgentInput:

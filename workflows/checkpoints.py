@@ -181,6 +181,15 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         for snapshot in snapshots:
             self._namespaces.setdefault(snapshot.place, Namespace()).restore(snapshot)
 
+    def living(self) -> dict[str, int]:
+        """The step at which each graph stands that is not over, by namespace."""
+        newest = {place: namespace.newest for place, namespace in self._saved()}
+        return {
+            place[1]: namespace.checkpoints[namespace.newest].metadata["step"]
+            for place, namespace in self._saved()
+            if _is_live(place, namespace, newest)
+        }
+
     def start_counting(self) -> None:
         self.limits = self._steps()
 

@@ -7,6 +7,7 @@ takes it up there. Ids, pending answers and what the run has cost go along.
 from __future__ import annotations
 
 import gc
+import operator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Never
 
@@ -14,15 +15,17 @@ from langchain_core.messages import BaseMessage
 from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.runtime import RunControl
 from langgraph.types import Command
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import workflow
 from temporalio.common import RawValue
 
 from activities.node import graph_types
 from activities.sizes import packed
 from activities.wire import decode, encode
+from workflows.calls import Call, Calls
 from workflows.contracts import AgentInput, Usage
 from workflows.namespace import Snapshot
+from workflows.saga import Undoing
 from workflows.steps import unpacked
 from workflows.transcript import CarriedTranscripts
 
@@ -50,6 +53,8 @@ class Carried(BaseModel):
     answers: Any
     usage: Usage
     transcripts: CarriedTranscripts
+    calls: dict[str, list[Call]] = Field(default={}, exclude_if=operator.not_)
+    undoings: dict[str, Undoing] = Field(default={}, exclude_if=operator.not_)
 
 
 class HistoryControl(RunControl):
@@ -96,6 +101,8 @@ def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
         answers=encode(answers, path="answers"),
         usage=run.usage,
         transcripts=run.transcript.carried(_conversations(snapshots)),
+        calls=run.calls.carried(),
+        undoings=run.undoings,
     )
     payload = packed(carried, WHAT, workflow.payload_converter()).payload
     payload.metadata[MARK] = run.agent.name.encode()
@@ -119,6 +126,7 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     run.saver.restore(snapshots)
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
+    run.calls, run.undoings = Calls(carried.calls), dict(carried.undoings)
     run.transcript.restore(_conversations(snapshots), carried.transcripts)
     return None if carried.answers is None else Command(resume=decode(carried.answers, types))
 

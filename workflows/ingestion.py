@@ -25,8 +25,8 @@ from activities.ingestion import (
     RemoveRequest,
     RemoveResponse,
 )
-from agents.agent import StepOptions
 from agents.errors import InvalidInput
+from agents.options import StepOptions
 from workflows.contracts import (
     INGEST_WORKFLOW,
     IngestInput,

@@ -9,6 +9,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from activities.model import CALL_MODEL, ModelRequest, ModelResponse, tokens
+from agents.options import step_options
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step
 from workflows.tool import DurableTool
@@ -49,7 +50,7 @@ class DurableModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         *,
         tools: Sequence[str | dict[str, Any]] = (),
-        **options: Any,
+        **bound: Any,
     ) -> ChatResult:
         run = current_run()
         part = run.transcript.part(messages)
@@ -58,12 +59,11 @@ class DurableModel(BaseChatModel):
             model=self.model,
             transcript=part,
             tools=list(tools),
-            options=_sent(options, stop),
+            options=_sent(bound, stop),
             tags=list(run_manager.tags) if run_manager else [],
         )
-        response = await execute_step(
-            CALL_MODEL, request, ModelResponse, options=run.agent.model_step, summary=self.model
-        )
+        options = step_options(run_manager.metadata if run_manager else None, run.agent.model_step)
+        response = await execute_step(CALL_MODEL, request, ModelResponse, options=options, summary=self.model)
         run.transcript.answered(part, response.message)
         input_tokens, output_tokens = tokens(response.message)
         run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from langchain_core.retrievers import BaseRetriever
 
 from activities.retrieval import RETRIEVE, RetrievalRequest, RetrievalResponse
+from agents.options import step_options
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step, shorten
 
@@ -26,13 +27,12 @@ class DurableRetriever(BaseRetriever):
         self,
         query: str,
         *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 -- the base's signature
+        run_manager: AsyncCallbackManagerForRetrieverRun,
     ) -> list[Document]:
         run = current_run()
         request = RetrievalRequest(collection=self.collection, query=query, limit=self.limit)
         summary = f"search {self.collection} · “{shorten(query, 60)}”"
-        response = await execute_step(
-            RETRIEVE, request, RetrievalResponse, options=run.agent.retrieval_step, summary=summary
-        )
+        options = step_options(run_manager.metadata, run.agent.retrieval_step)
+        response = await execute_step(RETRIEVE, request, RetrievalResponse, options=options, summary=summary)
         run.used(retrievals=1)
         return response.documents

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from agents.errors import FatalError
+from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
 from workflows.transcript import TranscriptIndex
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from agents.agent import Agent
     from workflows.checkpoints import WorkflowSaver
+    from workflows.saga import Undoing
 
 
 @dataclass
@@ -28,7 +30,10 @@ class Run:
     transcript: TranscriptIndex = field(default_factory=TranscriptIndex)
     usage: Usage = field(default_factory=Usage)
     asked: dict[str, list[Any]] = field(default_factory=dict)
-    """What a tool call has asked by interrupts, by call: asking again, when the node runs again, needs no activity."""
+    """What a node that is an activity has asked by interrupts: asking again, when it runs again, needs no activity."""
+    calls: Calls = field(default_factory=Calls)
+    undoings: dict[str, Undoing] = field(default_factory=dict)
+    """What is to be undone if the run fails, by key, in the order in which it was done."""
 
     @property
     def config(self) -> RunnableConfig:

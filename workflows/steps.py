@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from contextlib import suppress
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType  # noqa: A004
+from temporalio.workflow import ActivityCancellationType
 
 import agents.errors
 from activities.sizes import LIMITS, packed
-from agents.errors import HistoryFull, StepFailed, UnsupportedValue
+from agents.errors import HistoryFull, StepFailed, StepTimedOut, UnsupportedValue, WorkerLost
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import BaseModel
+    from temporalio.workflow import ActivityHandle
 
-    from agents.agent import StepOptions
+    from agents.options import StepOptions
 
 Response = TypeVar("Response")
 
@@ -33,6 +38,10 @@ MOST_SHOWN = 100
 
 MOST_READ = 10_000
 """Characters that are looked at for it: a text of megabytes would take long, and a workflow has no time."""
+
+
+ENDING: ContextVar[bool] = ContextVar("perdure_ending", default=False)
+"""Set where steps may begin although the run was cancelled: steps that undo what others did."""
 
 
 async def execute_step(
@@ -49,7 +58,10 @@ async def execute_step(
     _refuse_full_history(activity)
     try:
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
-            given = await _executed(activity, sent, options, shorten(summary), overrides or {})
+            _refuse_cancelled()
+            given = await _ended(
+                _started(activity, sent, options, shorten(options.summary or summary), overrides or {})
+            )
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error
@@ -57,30 +69,52 @@ async def execute_step(
     return unpacked(given, f"The result of {activity}", response)
 
 
-async def _executed(
+def _started(
     activity: str, sent: RawValue, options: StepOptions, summary: str, overrides: Mapping[str, Any]
-) -> RawValue:
+) -> ActivityHandle[RawValue]:
     retries = RetryPolicy(maximum_attempts=options.attempts, maximum_interval=timedelta(seconds=30))
     if options.local:
-        local: RawValue = await workflow.execute_local_activity(
+        return workflow.start_local_activity(
             activity,
             sent,
             result_type=RawValue,
             start_to_close_timeout=options.timeout,
             retry_policy=retries,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
         )
-        return local
     chosen = {
         "start_to_close_timeout": options.timeout,
         "heartbeat_timeout": options.heartbeat,
         "retry_policy": retries,
+        "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         "task_queue": options.task_queue,
         "priority": Priority(priority_key=options.priority),
         "summary": summary,
     }
-    given: RawValue = await workflow.execute_activity(activity, sent, result_type=RawValue, **{**chosen, **overrides})
-    return given
+    return workflow.start_activity(activity, sent, result_type=RawValue, **{**chosen, **overrides})
+
+
+async def _ended(step: ActivityHandle[RawValue]) -> RawValue:
+    """What the step gives. One that is cancelled is waited for: what comes after it comes after its end, and nothing
+    comes of what it gives all the same.
+    """
+    try:
+        return await asyncio.shield(step)
+    except asyncio.CancelledError:
+        step.cancel()
+        while not step.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({step})
+        if not step.cancelled():
+            step.exception()  # seen
+        raise
+
+
+def _refuse_cancelled() -> None:
+    """Graph code may swallow its cancellation. Nothing that it starts then begins."""
+    if workflow.cancellation_reason() is not None and not ENDING.get():
+        raise asyncio.CancelledError
 
 
 def _refuse_full_history(activity: str) -> None:
@@ -119,9 +153,11 @@ def rebuilt(error: ActivityError | ApplicationError, activity: str) -> Exception
     """The exception that the activity raised, so that LangGraph's retry and error policies match it by type.
 
     Its class is one of Perdure's, or one that this process has loaded already; nothing is imported for it. For a
-    cancellation or a time-out there is none.
+    cancellation there is none.
     """
     cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, TimeoutError):
+        return _timed_out(cause, activity)
     if not isinstance(cause, ApplicationError) or not cause.type:
         return None
     if cause.type in _OWN:
@@ -133,6 +169,20 @@ def rebuilt(error: ActivityError | ApplicationError, activity: str) -> Exception
     made: Exception = class_.__new__(class_)
     made.args = tuple(arguments) if arguments is not None else (cause.message,)
     return made
+
+
+def _timed_out(cause: TimeoutError, activity: str) -> Exception:
+    """What the server alone has seen: nobody was there any more to say more."""
+    match cause.type:
+        case TimeoutType.HEARTBEAT:
+            return WorkerLost(
+                f"The worker that ran {activity!r} died or went silent, in each attempt. Its log says why; a step that "
+                "ends its process (os._exit, a crash in C code, too much memory) does it each time."
+            )
+        case TimeoutType.SCHEDULE_TO_START:
+            return StepTimedOut(f"No worker took {activity!r} in time. Is there one on its task queue?")
+        case _:
+            return StepTimedOut(f"{activity!r} took longer than its step may, in each attempt. Give it more time.")
 
 
 _OWN: dict[str, type[Exception]] = {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from langgraph.store.base import BaseStore, GetOp, Item, ListNamespacesOp, PutOp, SearchItem, SearchOp
+from langgraph.store.base import BaseStore, GetOp, ListNamespacesOp, PutOp, SearchOp
 
-from activities.store import STORE, FoundItem, StoreRequest, StoreResponse, checked, operation_of, shown
-from activities.wire import decode
+from activities.store import STORE, StoreRequest, StoreResponse, checked, operation_of, result_of, shown
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step, shorten
 
@@ -34,24 +33,7 @@ class DurableStore(BaseStore):
         response = await execute_step(
             STORE, request, StoreResponse, options=run.agent.store_step, summary=_summary(asked)
         )
-        return [self._result(op, found) for op, found in zip(asked, response.results, strict=True)]
-
-    def _result(self, op: Op, found: Any) -> Result:
-        match op:
-            case GetOp():
-                return None if found is None else Item(**self._fields(found))
-            case SearchOp():
-                return [SearchItem(**self._fields(each), score=each.score) for each in found]
-            case ListNamespacesOp():
-                return [tuple(each) for each in found]
-            case PutOp():
-                return None
-            case _:
-                assert_never(op)
-
-    def _fields(self, found: FoundItem) -> dict[str, Any]:
-        value = decode(found.value, self._types)
-        return {**found.model_dump(exclude={"value", "score"}), "value": value}
+        return [result_of(op, found, self._types) for op, found in zip(asked, response.results, strict=True)]
 
 
 def _summary(ops: Sequence[Op]) -> str:

@@ -11,18 +11,21 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.config import get_config
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import get_runtime
 from langgraph.store.base import BaseStore
-from langgraph.types import Command, interrupt
+from langgraph.types import Command
 from pydantic import BaseModel
+from temporalio import workflow
 
-from activities.tool import MovedMessages, RuntimeData, ToolRequest, ToolResponse, config_parameters, types_of
-from activities.wire import TAG, decode, encode
+from activities.tool import MovedMessages, RuntimeData, ToolRequest, config_parameters, types_of
+from activities.wire import TAG, encode
+from agents.options import step_options, tool_options
+from workflows.calls import Place, arguments_digest
+from workflows.effects import ToolCall
 from workflows.run import Run, current_run
-from workflows.steps import execute_step
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
 
+    from activities.wire import Types
     from agents.agent import Agent
 
 _CALL_ID: ContextVar[str | None] = ContextVar("perdure_call_id", default=None)
@@ -50,13 +54,13 @@ class DurableTool(StructuredTool):
 
 
 def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
-    types = types_of(agent)
+    types, told = types_of(agent), _told(tool)
     body = getattr(tool, "coroutine", None) or getattr(tool, "func", None)
     left_out = {"config", "run_manager", *(config_parameters(body) if body else ())}
 
     async def call(**arguments: Any) -> Any:
         sent = {name: value for name, value in arguments.items() if name not in left_out}
-        return await _call_tool(tool.name, sent, types)
+        return await _call_tool(tool, told, sent, types)
 
     if body is not None:
         # LangGraph reads the signature to see what to inject
@@ -76,26 +80,41 @@ def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
     )
 
 
-async def _call_tool(name: str, arguments: dict[str, Any], types: Any) -> Any:
-    run, config = current_run(), get_config()
-    request = _tool_request(run, name, arguments, config)
-    asked = run.asked.setdefault(_call_key(request), [])
-    answers = [interrupt(question) for question in asked]
-    while True:
-        sent = request.model_copy(update={"answers": [encode(answer) for answer in answers]})
-        response = await execute_step(name, sent, ToolResponse, options=run.agent.tool_step, summary=_summary(request))
-        run.used(tool_calls=1)
-        value = decode(response.value, types)
-        for item in response.written:
-            get_runtime().stream_writer(decode(item, types))
-        match response.kind:
-            case "value":
-                return value
-            case "error":
-                raise ToolException(value)
-            case "interrupt":
-                asked.append(value)
-                answers.append(interrupt(value))
+async def _call_tool(tool: BaseTool, told: frozenset[str], arguments: dict[str, Any], types: Types) -> Any:
+    run, config, options = current_run(), get_config(), tool_options(tool)
+    request = _tool_request(run, tool.name, arguments, config)
+    shown = {name: value for name, value in request.arguments.items() if name in told or not told}
+    digest = arguments_digest(tool.name, shown)
+    call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable)
+    return await ToolCall(
+        run=run,
+        call=call,
+        request=request.model_copy(update={"key": call.key}),
+        options=options,
+        step=step_options(config.get("metadata"), options.step or run.agent.tool_step),
+        types=types,
+        shown=shown,
+        summary=_summary(request),
+        has_artifact=tool.response_format == "content_and_artifact",
+    ).carry_out()
+
+
+def _place(run: Run, config: RunnableConfig) -> Place:
+    metadata, execution, info = config.get("metadata") or {}, get_runtime().execution_info, workflow.info()
+    return Place(
+        run=(info.workflow_id, info.first_execution_run_id),
+        namespace=metadata.get("langgraph_checkpoint_ns", ""),
+        step=metadata.get("langgraph_step", 0),
+        attempt=(run.calls.invocations, execution.node_attempt if execution else 1),
+    )
+
+
+def _told(tool: BaseTool) -> frozenset[str]:
+    """The arguments that the model chooses."""
+    schema: Any = tool.tool_call_schema
+    if isinstance(schema, dict):
+        return frozenset(schema.get("properties", ()))
+    return frozenset(schema.model_fields if issubclass(schema, BaseModel) else schema.__fields__)
 
 
 def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: RunnableConfig) -> ToolRequest:
@@ -178,13 +197,6 @@ def plain(mapping: Any) -> dict[str, Any]:
 
 _REPEATED = frozenset({"checkpoint_ns"})
 """What LangGraph says twice: the metadata have it as `langgraph_checkpoint_ns`."""
-
-
-def _call_key(request: ToolRequest) -> str:
-    """One call of one tool in one task of the graph."""
-    place = request.metadata.get("langgraph_checkpoint_ns", "")
-    arguments = json.dumps(request.arguments, sort_keys=True)
-    return f"{place} {request.tool} {request.call_id} {arguments}"
 
 
 def _summary(request: ToolRequest) -> str:

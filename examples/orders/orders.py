@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from langchain.agents import create_agent
 from langchain_core.tools import tool
 
-from agents import Agent, Resources
+from agents import Agent, Resources, durable
 
 if TYPE_CHECKING:
     from langgraph.pregel import Pregel
 
 
+@durable(effect="read")
 @tool
 def order_status(order_id: str) -> str:
     """Say where an order is."""

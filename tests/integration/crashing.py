@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from temporalio.client import Client
 
-from agents import Agent, Registry, Resources, StepOptions
+from agents import Agent, Registry, Resources, StepOptions, durable
 from agents.testing import ScriptedModel, call
 from temporal.converter import DATA_CONVERTER
 from temporal.settings import Settings
@@ -37,6 +38,7 @@ def made(folder: Path) -> tuple[Agent, ScriptedModel]:
         note("count")
         return "1"
 
+    @durable(effect="read")
     @tool
     def wait() -> str:
         """Wait."""
@@ -57,16 +59,20 @@ def made(folder: Path) -> tuple[Agent, ScriptedModel]:
     return Agent("crashing", build, tools=[count, wait], tool_step=options), Noting(script=SCRIPT)
 
 
-async def main(address: str, queue: str, folder: Path) -> None:
-    agent, model = made(folder)
+async def serve(address: str, queue: str, agents: Sequence[Agent], model: ScriptedModel) -> None:
     worker = make_worker(
         await Client.connect(address, data_converter=DATA_CONVERTER),
         Settings(task_queue=queue),
-        registry=Registry.of([agent]),
+        registry=Registry.of(agents),
         model_id=lambda _name: "scripted",
         chat_model=lambda _id: model,
     )
     await worker.run()
+
+
+async def main(address: str, queue: str, folder: Path) -> None:
+    agent, model = made(folder)
+    await serve(address, queue, [agent], model)
 
 
 if __name__ == "__main__":

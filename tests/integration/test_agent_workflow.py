@@ -17,7 +17,7 @@ from langgraph.types import CachePolicy, Send
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from agents import Agent, Resources, StepOptions
+from agents import Agent, Resources, StepOptions, durable
 from agents.testing import ScriptedModel, call, run_live
 from temporal.replay import InputsDiffer
 from tests.integration.cases import add, agent_with, asking, confirm, multiply, two_calls
@@ -101,7 +101,9 @@ async def test_when_one_of_two_parallel_tools_fails_once_nothing_else_runs_again
         return a * b
 
     flaky.name, steady.name = "add", "multiply"
-    made = bench(agent_with(flaky, steady), ScriptedModel(script=[two_calls(), AIMessage("3 and 12")]))
+    made = bench(
+        agent_with(durable(effect="read")(flaky), steady), ScriptedModel(script=[two_calls(), AIMessage("3 and 12")])
+    )
 
     result, history = await made.run("both")
 
@@ -123,7 +125,12 @@ async def test_a_tool_that_keeps_failing_fails_the_run_with_its_own_error(bench)
         """Divide."""
         return a / b
 
-    agent = Agent("worker", agent_with(divide).build, tools=[divide], tool_step=StepOptions(attempts=2))
+    agent = Agent(
+        "worker",
+        agent_with(divide).build,
+        tools=[durable(effect="idempotent")(divide)],
+        tool_step=StepOptions(attempts=2),
+    )
     made = bench(agent, ScriptedModel(script=[call("divide", a=1, b=0)]))
 
     error = await failure_of(made, "divide")
@@ -141,9 +148,7 @@ async def test_an_error_of_a_class_that_the_workflow_does_not_know_keeps_its_nam
         """Order."""
         raise StockGone("nothing left of A-17")
 
-    agent = Agent("worker", agent_with(order).build, tools=[order], tool_step=StepOptions(attempts=1))
-
-    error = await failure_of(bench(agent, ScriptedModel(script=[call("order")])), "order")
+    error = await failure_of(bench(agent_with(order), ScriptedModel(script=[call("order")])), "order")
 
     assert error.type == "StepFailed"
     assert error.message.startswith("StockGone: nothing left of A-17 (step order)")

@@ -17,9 +17,9 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Send, interrupt
 from pydantic import BaseModel
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 
-from agents import Agent, Resources
+from agents import Agent, Resources, durable, idempotency_key
 from agents.testing import ScriptedModel, call, run_live
 from temporal.converter import DATA_CONVERTER, data_converter, payload_limits
 from temporal.dev import dev_server
@@ -32,6 +32,8 @@ from tests.integration.cases import add, agent_with, confirm
 from tests.integration.chat import BYE, RULES, Looking, Talk, characters, chatting, texts
 from tests.integration.conftest import Bench, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
+from tests.integration.test_effects import tool_node
+from tests.integration.test_unknown_outcomes import Listening
 
 LONG = 60
 """Events after which this module's server suggests to continue as new; by itself it would after 4,096."""
@@ -421,3 +423,73 @@ async def test_a_state_that_cannot_be_handed_over_fails_the_run_and_names_it(ben
 
     assert error.type == "UnsupportedValue"
     assert "Handle" in error.message
+
+
+async def test_a_finished_call_is_not_made_again_by_a_later_execution(bench, cached_workflows) -> None:
+    """Its node runs again there, because the call beside it asks questions."""
+    paid: list[str] = []
+
+    @tool
+    def pay() -> str:
+        """Pay."""
+        paid.append(idempotency_key())
+        return "paid"
+
+    @tool
+    def ask() -> str:
+        """Ask until it is enough."""
+        number = 1
+        while interrupt(f"Question {number}?") != "enough":
+            number += 1
+        return f"{number} questions"
+
+    both = AIMessage("", tool_calls=[*call("pay", "one").tool_calls, *call("ask", "two").tool_calls])
+    agent = Agent("till", tool_node, tools=[pay, ask])
+    made = bench(agent, Listening(script=[both, AIMessage("done")], heard={}), cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start("go")
+        latest = made.client.get_workflow_handle(handle.id)
+        for number in range(1, 13):
+            question = await asked(latest, f"Question {number}?")
+            await latest.execute_update("answer", args=[question["id"], "enough" if number == 12 else "go on"])
+        result = await latest.result()
+
+    histories = await executions(made, handle)
+    assert result["output"] == "done"
+    assert made.model.heard["go"].content == "12 questions"
+    assert len(histories) > 1
+    assert len(paid) == 1
+    assert [step for history in histories for step in steps(history)].count("pay") == 1
+
+
+async def test_what_an_execution_did_is_undone_by_a_later_one(bench) -> None:
+    undone: list[Any] = []
+
+    def undo(result: Any, key: str) -> None:
+        undone.append((result, key))
+
+    @durable(compensate=undo)
+    @tool
+    def pay() -> str:
+        """Pay."""
+        return f"paid {idempotency_key()}"
+
+    @tool
+    def fail() -> str:
+        """Fail."""
+        raise ValueError("no")
+
+    turns = (call("add", f"call-{turn}", a=turn, b=1) for turn in range(15))
+    made = bench(agent_with(add, pay, fail), ScriptedModel(script=[call("pay"), *turns, call("fail")]))
+
+    async with made.worker():
+        handle = await made.start("go")
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+
+    histories = await executions(made, handle)
+    [(result, key)] = undone
+    assert len(histories) > 1
+    assert result == f"paid {key}"
+    assert steps(histories[-1])[-2:] == ["fail", "pay.compensate"]

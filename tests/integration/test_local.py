@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 
-from agents import Agent, StepOptions
+from agents import Agent, StepOptions, durable
 from agents.testing import ScriptedModel, call
 from temporal.progress import watch_steps
 from tests.integration.cases import add, agent_with, count_messages, multiply, two_calls
@@ -19,7 +19,8 @@ LOCAL = StepOptions(timeout=timedelta(seconds=5), attempts=2, local=True)
 
 
 def local_agent(*tools) -> Agent:
-    return Agent("worker", agent_with(*tools).build, tools=tools, tool_step=LOCAL)
+    reading = [durable(effect="read")(tool) for tool in tools]
+    return Agent("worker", agent_with(*tools).build, tools=reading, tool_step=LOCAL)
 
 
 async def test_local_tools_answer_as_others_do_and_are_no_activities_of_the_server(bench, cached_workflows) -> None:
@@ -68,3 +69,8 @@ async def test_a_watcher_sees_local_steps_when_they_are_over(bench) -> None:
 def test_a_local_step_goes_nowhere_else(other) -> None:
     with pytest.raises(ValueError, match="A local step runs in the worker that has the run"):
         StepOptions(local=True, **other)
+
+
+def test_a_tool_that_must_not_be_repeated_is_no_local_step() -> None:
+    with pytest.raises(ValueError, match="Agent 'worker', tool 'add' is 'at_most_once', and a local step runs again"):
+        Agent("worker", agent_with(add).build, tools=[add], tool_step=LOCAL)

@@ -20,7 +20,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from agents import StepOptions
+from agents import StepOptions, durable
 from agents.testing import ScriptedModel, call
 from temporal.client import Agents, RunExists, UnknownRun
 from temporal.outcome import RunFailed
@@ -82,6 +82,7 @@ async def test_a_run_that_is_over_can_be_watched_from_its_beginning(bench):
 async def test_a_step_that_is_tried_again_is_seen_with_its_attempt_and_reason(bench):
     attempts: list[int] = []
 
+    @durable(effect="read")
     @tool
     def flaky(a: int) -> int:
         """Fails once."""

@@ -28,8 +28,8 @@ from activities.weaviate_items import WeaviateItems
 from activities.weaviate_store import WeaviateStore
 from activities.wire import Types, types_in
 from agents import Agent, Resources
-from agents.agent import StepOptions
 from agents.errors import CollectionMismatch
+from agents.options import StepOptions
 from agents.testing import ScriptedModel, call, run_live
 from temporal.dev.stack import Stack
 from tests.integration.conftest import steps

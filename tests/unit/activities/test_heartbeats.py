@@ -49,7 +49,7 @@ async def run(body: Body, *, every: timedelta | None) -> Any:
     environment.on_heartbeat = lambda *details: body.outbound.heartbeat(*details)  # noqa: PLW0108 -- not there yet
 
     async def chain() -> Any:
-        inbound = HeartbeatInterceptor().intercept_activity(body)
+        inbound = HeartbeatInterceptor(10).intercept_activity(body)
         inbound.init(Server(body))
         return await inbound.execute_activity(ExecuteActivityInput(fn=chain, args=[], executor=None, headers={}))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
@@ -18,6 +19,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.types import interrupt
 from temporalio.testing import ActivityEnvironment
 
+from activities.bodies import Bodies
 from activities.tool import MovedMessages, RuntimeData, ToolCalls, ToolRequest, ToolResponse
 from activities.transcript import TranscriptCache, TranscriptPart
 from activities.wire import encode
@@ -33,10 +35,16 @@ async def run(
     body: BaseTool, arguments: dict[str, Any] | None = None, *, store: BaseStore | None = None, **request: Any
 ) -> ToolResponse:
     agent = Agent("shop", lambda _resources: None, tools=[body], types=[Money])  # type: ignore[arg-type, return-value]
-    calls = ToolCalls(registry=Registry.of([agent]), transcripts=TranscriptCache(), store_of=lambda _agent: store)
+    bodies = Bodies()
+    calls = ToolCalls(
+        registry=Registry.of([agent]), transcripts=TranscriptCache(), bodies=bodies, store_of=lambda _agent: store
+    )
     [activity] = calls.activities()
     sent = ToolRequest(agent="shop", tool=body.name, arguments=encode(arguments or {}), **request)
-    return await ActivityEnvironment().run(activity, ToolRequest.model_validate_json(sent.model_dump_json()))
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, start_to_close_timeout=timedelta(seconds=60))
+    async with bodies.open():
+        return await environment.run(activity, ToolRequest.model_validate_json(sent.model_dump_json()))
 
 
 async def test_a_synchronous_body_runs_in_a_thread_of_its_own() -> None:

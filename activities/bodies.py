@@ -1,0 +1,127 @@
+"""Where the bodies of tools run: in killable processes, in threads, or on event loops of their own. Runs in activities.
+
+Never on the worker's loop, which has heartbeats to send and steps to begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+from temporalio import activity
+
+from activities.loops import BodyLoops
+from activities.threads import BodyThread
+from activities.tool import ToolResponse, body_of
+from agents.errors import ToolTimedOut
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from langchain_core.tools import BaseTool
+
+    from activities.processes import ToolProcesses
+    from activities.tool import ToolCall
+    from agents.agent import Agent, Isolation
+
+GRACE = 5.0
+"""Seconds that a cancelled body has for its own cleaning up. Processes have none."""
+
+MARGIN = 1.0
+"""Seconds before its time-out, at most a tenth of it, when a body is given up here: the server could not say why."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class RunningBody(Protocol):
+    @property
+    def done(self) -> asyncio.Future[ToolResponse]: ...
+
+    async def stop(self, grace: float) -> bool:
+        """Ends the body, and says whether it has ended."""
+
+    async def doing(self) -> str:
+        """What keeps it from ending, as far as can be told."""
+
+
+class Bodies:
+    """All bodies of a worker. Without `processes`, synchronous ones run in threads."""
+
+    def __init__(self, processes: ToolProcesses | None = None) -> None:
+        self._processes = processes
+        self._loops = BodyLoops()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Nothing is started before it is needed; at the end all of it is ended."""
+        try:
+            yield
+        finally:
+            await self._loops.close()
+            if self._processes:
+                await self._processes.close()
+
+    def check(self, agent: Agent) -> None:
+        """Raises `ValueError` where a tool can't run where the agent says."""
+        for tool in agent.tools:
+            place = self.place(agent, tool)
+            if place == "process" and not (self._processes and self._processes.finds(agent)):
+                raise ValueError(
+                    f"Agent {agent.name!r}: tool {tool.name!r} is to run in a process, which can't find the agent. "
+                    "Give the agent a name in a module that can be imported."
+                )
+            if place == "loop" and not body_of(tool)[1]:
+                raise ValueError(
+                    f"Agent {agent.name!r}: tool {tool.name!r} is synchronous and has no place on a loop. "
+                    "Let it run in a process or in a thread."
+                )
+
+    def place(self, agent: Agent, tool: BaseTool) -> Isolation:
+        """What the agent says; else a process, for a synchronous tool that a process can find, or a thread."""
+        if chosen := agent.isolation_of(tool.name):
+            return chosen
+        _, is_async = body_of(tool)
+        if is_async:
+            return "loop"
+        return "process" if self._processes and self._processes.finds(agent) else "thread"
+
+    async def run(self, call: ToolCall, agent: Agent, place: Isolation) -> ToolResponse:
+        running = self._start(call, agent, place)
+        limit = activity.info().start_to_close_timeout
+        seconds = limit.total_seconds() if limit else None
+        return await _finished(running, call.request.tool, seconds)
+
+    def _start(self, call: ToolCall, agent: Agent, place: Isolation) -> RunningBody:
+        name = call.request.tool
+        if place == "process" and self._processes:
+            return self._processes.start(call, agent)
+        if call.is_async:
+            return self._loops.start(call.carry_out_async, call.context, name, alone=place != "loop")
+        return BodyThread(partial(call.context.run, call.carry_out), f"perdure-tool-{name}")
+
+
+async def _finished(running: RunningBody, tool: str, seconds: float | None) -> ToolResponse:
+    margin = min(MARGIN, seconds / 10) if seconds else 0
+    try:
+        await asyncio.wait({running.done}, timeout=seconds - margin if seconds else None)
+    except asyncio.CancelledError:
+        await _stop(running, tool, GRACE)
+        raise
+    if not running.done.done():
+        doing = await running.doing()
+        await _stop(running, tool, margin / 3)
+        raise ToolTimedOut(f"Tool {tool!r} took longer than {seconds:g} s.{f' It was at {doing}.' if doing else ''}")
+    try:
+        response: ToolResponse = running.done.result()
+    except asyncio.CancelledError:
+        raise RuntimeError(f"Tool {tool!r} cancelled itself.") from None
+    return response
+
+
+async def _stop(running: RunningBody, tool: str, grace: float) -> None:
+    with suppress(asyncio.CancelledError):  # it is being done
+        if not await running.stop(grace):
+            log.warning("tool_ignores_cancellation", tool=tool, at=await running.doing())

@@ -1,0 +1,110 @@
+"""Activities that find out about a tool's effect and undo it, `<tool>.reconcile` and `<tool>.compensate`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from activities.tool import types_of
+from activities.wire import decode, encode
+from agents.idempotency import IDEMPOTENCY_KEY
+from agents.options import Done, ToolOptions, tool_options
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from agents.registry import Registry
+
+
+class EffectRequest(BaseModel):
+    """`key` is the key of the tool call. `value`, encoded, is what a call that is to be undone returned."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agent: str
+    tool: str
+    key: str
+    value: Any = None
+
+
+class EffectResponse(BaseModel):
+    """What was found out. `value` is encoded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: Literal["done", "not_done", "unknown"] = "done"
+    value: Any = None
+
+
+class Effects:
+    """The activities of all tools of all agents that declare something of the kind."""
+
+    def __init__(self, *, registry: Registry) -> None:
+        self._registry = registry
+        self._types = {agent.name: types_of(agent) for agent in registry}
+
+    def activities(self) -> Iterator[Callable[..., Awaitable[EffectResponse]]]:
+        tools = [tool for agent in self._registry for tool in agent.tools]
+        for name in sorted({tool.name for tool in tools if tool_options(tool).reconcile}):
+            yield _activity(reconciling(name), self._reconcile)
+        for name in sorted({tool.name for tool in tools if tool_options(tool).compensate}):
+            yield _activity(compensating(name), self._compensate)
+
+    async def _reconcile(self, request: EffectRequest) -> EffectResponse:
+        reconcile = self._options(request).reconcile
+        if reconcile is None:
+            return EffectResponse(state="unknown")
+        match await _called(reconcile, request.key, request.key):
+            case Done(value):
+                return EffectResponse(state="done", value=encode(value, path=f"{request.tool}.reconcile"))
+            case "not_done" | "unknown" as state:
+                return EffectResponse(state=state)
+            case other:
+                raise TypeError(
+                    f"The reconcile of tool {request.tool!r} returned {other!r} where Done(value), 'not_done' or "
+                    "'unknown' is expected."
+                )
+
+    async def _compensate(self, request: EffectRequest) -> EffectResponse:
+        compensate = self._options(request).compensate
+        if compensate is not None:
+            result = decode(request.value, self._types[request.agent])
+            await _called(compensate, f"{request.key}:compensation", result, request.key)
+        return EffectResponse()
+
+    def _options(self, request: EffectRequest) -> ToolOptions:
+        return tool_options(self._registry[request.agent].tool(request.tool))
+
+
+def reconciling(tool: str) -> str:
+    return f"{tool}.reconcile"
+
+
+def compensating(tool: str) -> str:
+    return f"{tool}.compensate"
+
+
+def _activity(
+    name: str, method: Callable[[EffectRequest], Awaitable[EffectResponse]]
+) -> Callable[..., Awaitable[EffectResponse]]:
+    @activity.defn(name=name)
+    async def carry_out(request: EffectRequest) -> EffectResponse:
+        return await method(request)
+
+    return carry_out
+
+
+async def _called(function: Callable[..., Any], own_key: str, *arguments: Any) -> Any:
+    """`own_key` is what `idempotency_key()` tells the function."""
+    token = var_child_runnable_config.set(RunnableConfig(configurable={IDEMPOTENCY_KEY: own_key}))
+    try:
+        if inspect.iscoroutinefunction(function):
+            return await function(*arguments)
+        return await asyncio.to_thread(function, *arguments)
+    finally:
+        var_child_runnable_config.reset(token)

@@ -1,0 +1,225 @@
+"""What a run has done is undone, the last first, when it fails or is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from agents import Agent, Done, Resources, durable, idempotency_key
+from agents.errors import FatalError
+from agents.testing import ScriptedModel, call
+from tests.integration.cases import agent_with
+from tests.integration.conftest import steps
+from tests.integration.test_agent_workflow import failure_of
+
+
+class Trip:
+    """Tools that book and take back, and keep in `log` what they did."""
+
+    def __init__(self, *, cannot_undo: str = "") -> None:
+        self.log: list[Any] = []
+        self.keys: dict[str, str] = {}
+        self._cannot_undo = cannot_undo
+
+    @property
+    def tools(self) -> list[Any]:
+        return [self._booking("flight"), self._booking("hotel"), self._failing()]
+
+    def _booking(self, name: str) -> Any:
+        async def undo(result: Any, key: str) -> None:
+            assert key == self.keys[name]
+            assert idempotency_key() == f"{key}:compensation"
+            if name == self._cannot_undo:
+                raise FatalError("the desk is closed")
+            self.log.append(("undone", result))
+
+        @tool(name)
+        async def book() -> tuple[str, int]:
+            """Book."""
+            self.keys[name] = idempotency_key()
+            self.log.append(("booked", name))
+            return name, 5
+
+        return durable(compensate=undo)(book)
+
+    def _failing(self) -> Any:
+        def undo(_result: Any, _key: str) -> None:
+            self.log.append(("undone", "car"))
+
+        @durable(compensate=undo)
+        @tool
+        def car() -> str:
+            """Rent a car."""
+            raise ValueError("no car is left")
+
+        return car
+
+
+BOOKING = [call("flight"), call("hotel"), call("car")]
+
+
+async def test_a_run_that_fails_undoes_what_it_did_in_reverse(bench, cached_workflows) -> None:
+    trip = Trip()
+    made = bench(agent_with(*trip.tools), ScriptedModel(script=BOOKING), cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start("go")
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert trip.log == [
+        ("booked", "flight"),
+        ("booked", "hotel"),
+        ("undone", ("hotel", 5)),
+        ("undone", ("flight", 5)),
+    ]
+    assert failed.value.cause.message.startswith("ValueError: no car is left")
+    assert "compens" not in failed.value.cause.message
+    assert steps(await made.replayed(handle)) == [
+        "call_model",
+        "flight",
+        "call_model",
+        "hotel",
+        "call_model",
+        "car",
+        "hotel.compensate",
+        "flight.compensate",
+    ]
+
+
+async def test_a_run_that_ends_well_undoes_nothing(bench) -> None:
+    trip = Trip()
+    made = bench(agent_with(*trip.tools), ScriptedModel(script=[call("flight"), AIMessage("booked")]))
+
+    _, history = await made.run("go")
+
+    assert trip.log == [("booked", "flight")]
+    assert steps(history) == ["call_model", "flight", "call_model"]
+
+
+async def test_a_compensation_that_fails_is_told_and_keeps_no_other_from_running(bench) -> None:
+    trip = Trip(cannot_undo="hotel")
+
+    error = await failure_of(bench(agent_with(*trip.tools), ScriptedModel(script=BOOKING)), "go")
+
+    assert trip.log[-1] == ("undone", ("flight", 5))
+    assert error.type == "GraphFailed"
+    assert error.message.startswith("ValueError: no car is left")
+    assert f"The compensation of tool 'hotel' (key {trip.keys['hotel']}) failed: the desk is closed" in error.message
+
+
+def waiting(name: str, begun: asyncio.Event, **options: Any) -> Any:
+    @tool(name)
+    async def wait() -> str:
+        """Wait for ever."""
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    return durable(**options)(wait)
+
+
+async def test_a_run_that_is_cancelled_undoes_what_it_did(bench, cached_workflows) -> None:
+    trip, begun = Trip(), asyncio.Event()
+    agent = agent_with(*trip.tools, waiting("wait", begun, effect="read"))
+    script = [call("flight"), call("hotel"), call("wait")]
+    made = bench(agent, ScriptedModel(script=script), cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start("go")
+        await begun.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert isinstance(failed.value.cause, CancelledError)
+    assert trip.log[2:] == [("undone", ("hotel", 5)), ("undone", ("flight", 5))]
+    assert steps(await made.replayed(handle))[-2:] == ["hotel.compensate", "flight.compensate"]
+
+
+async def test_a_cancelled_run_that_could_not_be_undone_says_so(bench) -> None:
+    trip, begun = Trip(cannot_undo="hotel"), asyncio.Event()
+    agent = agent_with(*trip.tools, waiting("wait", begun, effect="read"))
+    made = bench(agent, ScriptedModel(script=[call("hotel"), call("wait")]))
+
+    async with made.worker():
+        handle = await made.start("go")
+        await begun.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "CompensationFailed"
+    assert failed.value.cause.message.startswith("The run was cancelled. The compensation of tool 'hotel'")
+
+
+@pytest.mark.parametrize(
+    ("found", "undone", "left"),
+    [
+        (Done("it was"), ["it was"], False),
+        ("not_done", [], False),
+        ("unknown", [], True),
+        (None, [], True),
+    ],
+    ids=["done", "not done", "unknown", "nobody knows"],
+)
+async def test_a_call_that_was_cancelled_in_its_middle_is_undone_where_it_is_known_to_be_done(
+    bench, found, undone, left
+) -> None:
+    begun, log = asyncio.Event(), []
+
+    def undo(result: Any, _key: str) -> None:
+        log.append(result)
+
+    reconcile = (lambda _key: found) if found else None
+    tools = [waiting("pay", begun, compensate=undo, reconcile=reconcile)]
+    made = bench(agent_with(*tools), ScriptedModel(script=[call("pay")]))
+
+    async with made.worker():
+        handle = await made.start("go")
+        await begun.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert log == undone
+    assert isinstance(failed.value.cause, ApplicationError) is left
+    if left:
+        assert failed.value.cause.message.endswith("is unknown, so it was not compensated.")
+    await made.replayed(handle)
+
+
+async def test_a_call_that_goes_on_when_its_run_fails_is_waited_for(bench) -> None:
+    """The node gathers two calls; one fails, and nothing awaits the other any more."""
+    begun, log = asyncio.Event(), []
+
+    def undo(result: Any, _key: str) -> None:
+        log.append(result)
+
+    @tool
+    async def fail() -> str:
+        """Fail once the other is at work."""
+        await begun.wait()
+        raise ValueError("no")
+
+    def build(resources: Resources) -> Any:
+        async def work(_state: MessagesState) -> dict[str, Any]:
+            await asyncio.gather(*(each.ainvoke({}) for each in resources.tools))
+            return {}
+
+        return StateGraph(MessagesState).add_node("work", work).add_edge(START, "work")
+
+    pay = waiting("pay", begun, compensate=undo, reconcile=lambda _key: Done("it was"))
+
+    error = await failure_of(bench(Agent("trip", build, tools=[pay, fail]), ScriptedModel(script=[])), "go")
+
+    assert error.message.startswith("ValueError: no")
+    assert log == ["it was"]

@@ -1,0 +1,209 @@
+"""Carries a tool call out as the tool's effect demands. Runs in workflows.
+
+What must not be repeated is started once: Temporal is told one attempt. Where nobody can say what became of it, the
+outcome is unknown, and the tool's `reconcile`, a person, the model or the end of the run settles it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import ToolException
+from langgraph.errors import GraphInterrupt
+from langgraph.runtime import get_runtime
+from langgraph.types import Interrupt
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as StepTimeoutError
+
+from activities.effects import EffectResponse
+from activities.tool import ToolRequest, ToolResponse
+from activities.wire import decode, encode
+from agents.errors import (
+    NotBegun,
+    OutcomeUnknown,
+    StepFailed,
+    StorageMismatch,
+    ToolFailed,
+    ToolProcessDied,
+    ToolQuarantined,
+    ToolTimedOut,
+)
+from workflows.answers import APPROVAL, UNKNOWN
+from workflows.calls import Outcome, failure_of
+from workflows.reconciliation import reconcile
+from workflows.saga import Undoing
+from workflows.steps import execute_step, rebuilt
+
+if TYPE_CHECKING:
+    from activities.wire import Types
+    from agents.options import StepOptions, ToolOptions
+    from workflows.calls import Call
+    from workflows.run import Run
+
+LOST = frozenset(
+    {
+        *("WorkerShutdown", "ActivityPause", "ActivityReset"),
+        *(error.__name__ for error in (ToolProcessDied, ToolQuarantined, ToolTimedOut)),
+    }
+)
+"""Failures that say that an attempt was left in its middle: by the worker's shutdown, by an operator's commands, by the
+end of the tool's process."""
+
+NOT_BEGUN = frozenset({"NotFoundError", StorageMismatch.__name__, NotBegun.__name__})
+"""Those that come before the body: the worker does not know the tool, or could not read what it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool, on its way. `shown` are the arguments that the model chose, encoded."""
+
+    run: Run
+    call: Call
+    request: ToolRequest
+    options: ToolOptions
+    step: StepOptions
+    types: Types
+    shown: dict[str, Any]
+    summary: str
+    has_artifact: bool = False
+
+    async def carry_out(self) -> Any:
+        """What the tool's body returned or raised, now or when the task ran before. Raises `GraphInterrupt`."""
+        call = self.call
+        while call.outcome is None or call.outcome.kind == "unknown":
+            if self.options.effect == "destructive" and not call.approved and call.question is None:
+                call.ask("approval", encode(self._question("approval", APPROVAL)))
+            if call.question:
+                raise GraphInterrupt((Interrupt(decode(call.question.value, self.types), id=call.question.id),))
+            await call.advance(self._start if call.outcome is None else self._settle)
+        outcome = call.outcome
+        if self.options.effect == "read":
+            call.outcome = None
+        return self._given(outcome)
+
+    async def _start(self) -> None:
+        call = self.call
+        call.starts += 1
+        step = self.step if self.options.repeatable else replace(self.step, attempts=1)
+        request = self.request.model_copy(update={"answers": call.answers})
+        try:
+            response = await execute_step(request.tool, request, ToolResponse, options=step, summary=self.summary)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- whatever it is, it is noted or raised again
+            await self._failed(error)
+            return
+        self.run.used(tool_calls=1)
+        for item in response.written:
+            get_runtime().stream_writer(decode(item, self.types))
+        if response.kind == "interrupt":
+            call.ask("body", response.value)
+        else:
+            self._came_to(Outcome(kind=response.kind, value=response.value))
+
+    async def _failed(self, error: BaseException) -> None:
+        """Notes what an attempt came to that gave nothing back. What may be repeated leaves no note, and raises."""
+        step = error if isinstance(error, ActivityError) else error.__cause__
+        cause = step.cause if isinstance(step, ActivityError) else None
+        is_lost = is_cancelled_exception(error) or _is_lost(cause)
+        if is_lost and self.options.effect != "read":
+            self._may_have_happened()
+        if self.options.repeatable:
+            raise error
+        if is_lost:
+            self.call.outcome = Outcome(kind="unknown")
+        elif not (isinstance(cause, ApplicationError) and await self._may_start_again(cause)):
+            self.call.outcome = failure_of(cause if isinstance(cause, ApplicationError) else error)
+        if is_cancelled_exception(error):
+            raise error
+
+    async def _may_start_again(self, cause: ApplicationError) -> bool:
+        """Whether the body had not begun. Then a pause, as Temporal makes one between two attempts."""
+        again = cause.type in NOT_BEGUN and self.call.starts < self.step.attempts
+        if again:
+            await asyncio.sleep(min(2 ** (self.call.starts - 1), 30))
+        return again
+
+    def _came_to(self, outcome: Outcome) -> None:
+        self.call.outcome = outcome
+        self.run.undoings.pop(self.call.key, None)
+        if outcome.kind == "value" and self.options.compensate:
+            self.run.undoings[self.call.key] = Undoing(tool=self.request.tool, value=outcome.value)
+
+    def _may_have_happened(self) -> None:
+        if self.options.compensate:
+            self.run.undoings[self.call.key] = Undoing(tool=self.request.tool, is_known=False)
+
+    async def _settle(self) -> None:
+        """Turns an unknown outcome into a known one, or into a question."""
+        found = await self._reconciled()
+        match found.state:
+            case "done":
+                self._came_to(Outcome(kind="value", value=found.value))
+            case "not_done" if self.call.starts < self.step.attempts:
+                self.call.outcome = None
+            case "not_done":
+                self._came_to(failure_of(StepFailed(f"{self.call.named} was started in vain each time.")))
+            case "unknown":
+                self._hand_over()
+
+    async def _reconciled(self) -> EffectResponse:
+        if self.options.reconcile is None:
+            return EffectResponse(state="unknown")
+        try:
+            return await reconcile(self.run.agent, self.request.tool, self.call.key, self.step)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled_exception(error):
+                raise
+            return EffectResponse(state="unknown")
+
+    def _hand_over(self) -> None:
+        match self.options.when_unknown:
+            case "tell_model":
+                self.call.outcome = Outcome(kind="told", value=encode(self.call.unknown))
+            case "fail_run":
+                self.call.outcome = failure_of(OutcomeUnknown(self.call.unknown))
+            case "ask_person":
+                self.call.ask("unknown", encode(self._question("unknown_outcome", UNKNOWN)))
+            case policy:
+                assert_never(policy)
+
+    def _given(self, outcome: Outcome) -> Any:
+        value = decode(outcome.value, self.types)
+        match outcome.kind:
+            case "value":
+                return value
+            case "given":
+                return (value, None) if self.has_artifact else value
+            case "error":
+                raise ToolException(value)
+            case "told" | "rejected":
+                return self._told(outcome.kind, value)
+            case "failed":
+                error = ApplicationError(value["message"], *value["details"], type=value["type"])
+                raise rebuilt(error, self.request.tool) or error
+            case _:
+                raise OutcomeUnknown(self.call.unknown)
+
+    def _told(self, kind: str, text: str) -> Any:
+        """The model is told in place of a result; code that called the tool itself can't read that: an error."""
+        if self.request.call_id is None:
+            raise (ToolFailed if kind == "rejected" else OutcomeUnknown)(text)
+        message = ToolMessage(text, tool_call_id=self.request.call_id, name=self.request.tool, status="error")
+        return (message, None) if self.has_artifact else message
+
+    def _question(self, kind: str, answers: str) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "tool": self.request.tool,
+            "arguments": self.shown,
+            "digest": self.call.digest,
+            "key": self.call.key,
+            "answers": answers,
+        }
+
+
+def _is_lost(cause: BaseException | None) -> bool:
+    """Whether a step that was started ended so that nobody knows how far it came."""
+    return isinstance(cause, StepTimeoutError) or (isinstance(cause, ApplicationError) and cause.type in LOST)
