@@ -50,7 +50,7 @@ format: .venv/.dev ## Format the code
 lock: ## Pin all dependencies again; make lock FLAGS=--upgrade takes newer ones
 	@scripts/lock.sh $(FLAGS)
 
-bench: .venv/.dev ## Measure, and compare with the peers
+bench: .venv/.bench ## Measure, and compare with the peers: make bench ARGS="growth"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: .venv/.pictures weaviate ## Draw the pictures of the docs again
@@ -68,6 +68,9 @@ weaviate: .venv/.runtime
 
 .venv/.dev: pyproject.toml requirements-dev.lock
 	@scripts/setup.sh requirements-dev.lock && touch $@ .venv/.runtime
+
+.venv/.bench: .venv/.dev benchmarks/deepagents.lock
+	@PYTHON=$(BIN)/python scripts/setup.sh benchmarks/deepagents.lock .venv/deepagents && touch $@
 
 .venv/.pictures: pyproject.toml requirements-pictures.lock
 	@scripts/setup.sh requirements-pictures.lock && touch $@ .venv/.dev .venv/.runtime

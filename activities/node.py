@@ -8,6 +8,7 @@ are those of plain LangGraph.
 from __future__ import annotations
 
 import asyncio
+import copy
 import dataclasses
 import functools
 import random
@@ -15,7 +16,7 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig, run_in_executor, var_child_runnable_config
 from langgraph.errors import GraphInterrupt, NodeInterrupt, ParentCommand
 from langgraph.runtime import ExecutionInfo
 from langgraph.types import PregelExecutableTask, interrupt
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.bodies import in_thread
 from activities.failures import last_frames, translate
 from activities.tool import MovedMessages, put_back, task_config, types_of
 from activities.wire import Types, decode, encode, hints_of, types_in
@@ -161,8 +163,18 @@ Kind = Literal["value", "interrupt", "inner_interrupt", "parent_command"]
 
 def _live(agent: Agent, resources: Resources) -> _Live:
     graph = compiled_graph(agent, resources)
-    parts = activity_parts(agent, graph)
+    parts = {name: _in_threads(part) for name, part in activity_parts(agent, graph).items()}
     return _Live(parts, graph_types(agent, graph, parts.values()))
+
+
+def _in_threads(part: Part) -> Part:
+    """LangGraph hands synchronous functions to a pool of few threads, which those that hang use up."""
+    function = getattr(part.bound, "afunc", None)
+    if not (isinstance(function, functools.partial) and function.func is run_in_executor):
+        return part
+    bound: Any = copy.copy(part.bound)
+    bound.afunc = functools.partial(in_thread, f"Node {part.name!r}", bound.func)
+    return dataclasses.replace(part, bound=bound)
 
 
 async def _outcome(part: Part, given: Any, config: RunnableConfig) -> tuple[Kind, Any]:

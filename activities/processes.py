@@ -35,7 +35,7 @@ from activities.channel import (
 )
 from activities.nursery import STATUS, TOLD, encoded
 from activities.servant import reference_of
-from agents.errors import ServiceUnavailable, ToolProcessDied, ToolQuarantined
+from agents.errors import PerdureError, ServiceUnavailable, ToolProcessDied, ToolQuarantined
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -71,6 +71,13 @@ class ToolProcesses:
         if agent.name not in self._references:
             self._references[agent.name] = reference_of(agent)
         return self._references[agent.name] is not None
+
+    async def ready(self) -> None:
+        """Has one process ready for the first call."""
+        try:
+            self._idle.append(await self._nursery.fork())
+        except (PerdureError, OSError) as error:  # the first call will say it
+            log.warning("no_tool_process", error=str(error))
 
     def start(self, call: ToolCall, agent: Agent) -> ProcessBody:
         reference = self._references[agent.name] if self.finds(agent) else None

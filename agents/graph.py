@@ -7,7 +7,7 @@ The metadata of a node say so: `{"execute_in": "activity"}`. LangGraph's functio
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from langgraph.graph.state import StateGraph
@@ -162,7 +162,6 @@ def task_body(function: Any) -> Runnable[Any, Any]:
 def _tasks_by_name(graph: AnyGraph) -> dict[str, list[Any]]:
     """The functional tasks that the graph's functions mention, as LangGraph looks for subgraphs in them."""
     from langgraph.func import _TaskFunction  # noqa: PLC0415 -- private to LangGraph
-    from langgraph.pregel._utils import get_function_nonlocals  # noqa: PLC0415 -- ditto
 
     tasks: dict[str, list[Any]] = {}
     pending, seen = list(_functions(graph)), set[int]()
@@ -176,8 +175,21 @@ def _tasks_by_name(graph: AnyGraph) -> dict[str, list[Any]]:
             tasks.setdefault(str(getattr(found, "__name__", "")), []).append(found)
             pending.append(found.func)
         elif isinstance(found, (FunctionType, MethodType)) and _package(found) in packages:
-            pending.extend(get_function_nonlocals(found))
+            pending.extend(_mentioned(found))
     return tasks
+
+
+def _mentioned(function: Any) -> Iterator[Any]:
+    """What a function's code names. LangGraph leaves out what only a comprehension, or a function inside, does."""
+    from langgraph.pregel._utils import get_function_nonlocals  # noqa: PLC0415 -- private to LangGraph
+
+    yield from get_function_nonlocals(function)
+    names = getattr(function, "__globals__", {})
+    pending = [function.__code__]
+    while pending:
+        code = pending.pop()
+        pending.extend(each for each in code.co_consts if isinstance(each, CodeType))
+        yield from (names[name] for name in code.co_names if name in names)
 
 
 def _functions(graph: AnyGraph) -> Iterator[Any]:

@@ -1,5 +1,5 @@
-"""What a durable step costs: `make bench` measures Perdure against the floor and against its rival, and writes
-RESULTS.md.
+"""What durability costs: `make bench` measures Perdure against the floor and its rivals, and writes RESULTS.md.
 
-`roster.py` says who takes part, `rounds.py` how they are measured, `report.py` what is told of it.
+`roster.py` says who takes part. `rounds.py` measures runs of five steps, `growth.py` how the history of a chat grows,
+`replay.py` how long it takes to replay; `reports/` says what is told of each.
 """

@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.client import WorkflowFailureError
 
 from benchmarks.load import WrongAnswer, drive
-from benchmarks.process import ContestantFailed, task_queue
+from benchmarks.process import ContestantFailed
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
     from benchmarks.load import Load, Timing
     from benchmarks.process import ContestantProcess
-    from benchmarks.roster import Contestant
+    from benchmarks.roster import Contestant, Start
     from benchmarks.server import Server
 
 PATIENCE = timedelta(minutes=1)
@@ -44,7 +44,9 @@ async def measure(process: ContestantProcess, server: Server, load: Load) -> Mea
     contestant = process.contestant
     worker_before, server_before = await process.cpu(), server.cpu()
     try:
-        timing = await (_drive(contestant, server.client, load) if contestant.workflow else process.drive(load))
+        timing = await (
+            _drive(contestant, contestant.job, server.client, load) if contestant.job else process.drive(load)
+        )
     except (WrongAnswer, WorkflowFailureError) as error:
         raise ContestantFailed(f"{contestant.name!r} failed a run: {error.__cause__ or error}") from error
     worker_after, server_after = await process.cpu(), server.cpu()
@@ -53,7 +55,7 @@ async def measure(process: ContestantProcess, server: Server, load: Load) -> Mea
         "rate": load.runs / timing.seconds,
         "worker_cpu": (worker_after - worker_before) / load.runs * 1000,
     }
-    if contestant.workflow is None:
+    if contestant.job is None:
         return Measurement(**common)
     return Measurement(
         **common,
@@ -62,13 +64,13 @@ async def measure(process: ContestantProcess, server: Server, load: Load) -> Mea
     )
 
 
-async def _drive(contestant: Contestant, client: Client, load: Load) -> Timing:
+async def _drive(contestant: Contestant, job: Start, client: Client, load: Load) -> Timing:
     async def run(identifier: str) -> Any:
         result = await client.execute_workflow(
-            contestant.workflow or "",
-            contestant.request,
+            job.workflow,
+            args=job.arguments,
             id=identifier,
-            task_queue=task_queue(contestant),
+            task_queue=contestant.task_queue,
             execution_timeout=PATIENCE,
         )
         return result["output"] if isinstance(result, dict) else result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -74,14 +73,15 @@ class ContestantProcess:
 @asynccontextmanager
 async def start(contestant: Contestant, address: str, state: Path) -> AsyncIterator[ContestantProcess]:
     """Its process, with all its files in `state`. Ctrl-C reaches the parent alone, which ends it in order."""
-    log = state / f"{task_queue(contestant)}.log"
+    log = state / f"{contestant.task_queue}.log"
+    command = ("benchmarks.serve", contestant.opens, address, contestant.task_queue)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "benchmarks.serve", contestant.opens, address, task_queue(contestant)),
+            *(interpreter(contestant), "-m", *command),
             stdin=PIPE,
             stdout=PIPE,
             stderr=output,
-            env=_environment(state),
+            env=environment(state),
             limit=LONGEST_ANSWER,
             process_group=0,
         )
@@ -92,10 +92,14 @@ async def start(contestant: Contestant, address: str, state: Path) -> AsyncItera
         await started.end()
 
 
-def _environment(state: Path) -> dict[str, str]:
+def interpreter(contestant: Contestant) -> Path:
+    if not contestant.python.exists():
+        raise ContestantFailed(
+            f"{contestant.name!r} has no environment in {str(contestant.python)!r}. Run `make bench`."
+        )
+    return contestant.python
+
+
+def environment(state: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return own | {"TMPDIR": str(state)}
-
-
-def task_queue(contestant: Contestant) -> str:
-    return contestant.name.replace(", ", "-").replace(" ", "-")

@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.job import QUESTION
 
 MODULES = "benchmarks.contestants"
 
+DEEPAGENTS_PYTHON = Path(sys.prefix, "deepagents", "bin", "python")
+"""It can't be installed beside Perdure: `make bench` gives it an environment of its own."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A workflow, and its arguments."""
+
+    workflow: str
+    arguments: tuple[Any, ...] = ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contestant:
-    """`opens` names the async context manager that readies it. Without a `workflow` its process drives itself."""
+    """`opens` names the async context manager that readies it, `replays` the function that makes its `Replayer`.
+
+    `job` is how the job is started, `chat` a chat. Without a `job` its process drives itself. `python` is the
+    interpreter of its environment.
+    """
 
     name: str
     about: str
     opens: str
-    workflow: str | None = None
-    request: Any = QUESTION
+    replays: str | None = None
+    job: Start | None = None
+    chat: Start | None = None
+    python: Path = Path(sys.executable)
 
+    @property
+    def task_queue(self) -> str:
+        return self.name.replace(", ", "-").replace(" ", "-")
+
+
+def agent(name: str, given: Any) -> Start:
+    return Start("AgentWorkflow", ({"agent": name, "input": given},))
+
+
+NO_MESSAGES: dict[str, Any] = {"messages": []}
 
 IN_MEMORY = Contestant(
     name="langgraph",
@@ -28,9 +57,14 @@ IN_MEMORY = Contestant(
 )
 BARE = Contestant(
     name="bare workflow",
-    about="a Temporal workflow of five empty activities, without sandbox: the floor of durability",
+    about=(
+        "a Temporal workflow that calls as many activities with hardly anything in them, without sandbox: the floor of "
+        "durability"
+    ),
     opens=f"{MODULES}.bare:opened",
-    workflow="BareWorkflow",
+    replays=f"{MODULES}.bare:replayer",
+    job=Start("BareWorkflow", (QUESTION,)),
+    chat=Start("BareChat"),
 )
 PERDURE = Contestant(
     name="perdure",
@@ -38,21 +72,45 @@ PERDURE = Contestant(
         "the same `create_agent` as a Perdure agent, with the settings, the log and the token log of `perdure worker`"
     ),
     opens=f"{MODULES}.perdure:opened",
-    workflow="AgentWorkflow",
-    request={"agent": "orders", "input": QUESTION},
+    replays=f"{MODULES}.perdure:replayer",
+    job=agent("orders", QUESTION),
+    chat=agent("chat", NO_MESSAGES),
+)
+LOCAL = Contestant(
+    name="perdure, local tools",
+    about="with `tool_step=StepOptions(local=True)`, which is for tools that only read, quickly",
+    opens=PERDURE.opens,
+    replays=PERDURE.replays,
+    job=agent("orders-local", QUESTION),
+    chat=agent("chat-local", NO_MESSAGES),
 )
 SANDBOXED = Contestant(
     name="perdure, sandboxed",
     about="with `PERDURE_WORKER__SANDBOX=true`",
     opens=f"{MODULES}.perdure:opened_sandboxed",
-    workflow="AgentWorkflow",
-    request=PERDURE.request,
+    job=PERDURE.job,
 )
 OFFICIAL = Contestant(
     name="temporalio-langgraph",
     about="Temporal's plugin, in its default sandbox: the same loop as a hand-written `StateGraph`",
     opens=f"{MODULES}.official:opened",
-    workflow="OfficialWorkflow",
+    replays=f"{MODULES}.official:replayer",
+    job=Start("OfficialWorkflow", (QUESTION,)),
+    chat=Start("OfficialChat"),
+)
+DEEPAGENTS = Contestant(
+    name="temporalio-deepagents",
+    about=(
+        "Temporal's plugin for Deep Agents, in its default sandbox: the same `create_agent` with its model and its "
+        "tools. It refuses the versions of `langsmith` and `tenacity` that the others run with, so it has an "
+        "environment of its own, with the same versions of all else that they share"
+    ),
+    opens=f"{MODULES}.deepagents:opened",
+    replays=f"{MODULES}.deepagents:replayer",
+    job=Start("DeepAgentsWorkflow", (QUESTION,)),
+    chat=Start("DeepAgentsChat"),
+    python=DEEPAGENTS_PYTHON,
 )
 
-ROSTER = (IN_MEMORY, BARE, PERDURE, SANDBOXED, OFFICIAL)
+ROSTER = (IN_MEMORY, BARE, PERDURE, LOCAL, SANDBOXED, OFFICIAL, DEEPAGENTS)
+PEERS = (OFFICIAL, DEEPAGENTS)

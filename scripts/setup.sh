@@ -1,9 +1,10 @@
 #!/bin/sh
-# Make .venv and install a lock into it: scripts/setup.sh requirements.lock
+# Make .venv, or another environment, and install a lock into it: scripts/setup.sh requirements.lock [.venv]
 # Asks nothing. Writes to this checkout and to the user's cache only, and never downloads a Python.
 set -eu
 cd "$(dirname "$0")/.."
 lock=$1
+environment=${2:-.venv}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/perdure
 
 say() { echo "setup: $*"; }
@@ -38,14 +39,14 @@ install_uv() {
 uv=$(find_uv)
 say "$("$uv" --version)"
 
-if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    UV_PYTHON_DOWNLOADS=never "$uv" venv --quiet --clear --python "${PYTHON:->=3.11,<3.15}" .venv || fail \
+if ! "$environment"/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    UV_PYTHON_DOWNLOADS=never "$uv" venv --quiet --clear --python "${PYTHON:->=3.11,<3.15}" "$environment" || fail \
         "Perdure needs Python 3.11, 3.12, 3.13 or 3.14. Install one (Debian 12 or newer: apt install python3;" \
         "macOS: brew install python), or name one: make setup PYTHON=/path/to/python3."
 fi
-say "$(.venv/bin/python --version) in .venv"
+say "$("$environment"/bin/python --version) in $environment"
 
 say "installing $(grep -c '^[a-z]' "$lock") packages from $lock"
-"$uv" pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes -r "$lock"
-"$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
+"$uv" pip install --quiet --python "$environment"/bin/python --compile-bytecode --require-hashes -r "$lock"
+"$uv" pip install --quiet --python "$environment"/bin/python --no-deps --editable .
 say "done"

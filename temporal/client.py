@@ -188,10 +188,15 @@ class Agents:
     task_queue: str
     log: TokenLog | None = None
 
-    async def start(self, agent: str, question: Any, *, run_id: str | None = None) -> Run:
-        """`question` is a text, or the JSON that the agent's graph takes. A `run_id` is used once and never again."""
+    async def start(
+        self, agent: str, question: Any, *, run_id: str | None = None, context: dict[str, Any] | None = None
+    ) -> Run:
+        """`question` is a text, or the JSON that the agent's graph takes. A `run_id` is used once and never again.
+
+        `context` becomes `runtime.context`, where the graph has a `context_schema`.
+        """
         try:
-            given = AgentInput(agent=agent, input=question)
+            given = AgentInput(agent=agent, input=question, context=context)
         except ValidationError as error:
             raise InvalidInput(f"Agent {agent!r} can't be given this: {explain(error)}.") from None
         if isinstance(question, str) and not question.strip():

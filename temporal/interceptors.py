@@ -19,7 +19,7 @@ from temporalio.worker import (
 
 from activities.sizes import LIMITS
 from agents.errors import InvalidInput
-from workflows import determinism
+from workflows import determinism, guard
 from workflows.graph import GRAPHS
 from workflows.window import WINDOW, Window
 
@@ -59,6 +59,7 @@ class _Inbound(WorkflowInboundInterceptor):
 
     def enter(self) -> None:
         determinism.enter()
+        guard.enter()
         WINDOW.set(self._window)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 -- the SDK's name

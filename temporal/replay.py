@@ -79,19 +79,24 @@ class _Recorder(Interceptor):
 
 
 async def replay_strictly(
-    history: WorkflowHistory, graphs: Graphs, *, converter: DataConverter = DATA_CONVERTER, limits: Limits | None = None
+    history: WorkflowHistory,
+    graphs: Graphs,
+    *,
+    converter: DataConverter = DATA_CONVERTER,
+    limits: Limits | None = None,
+    interceptors: Sequence[Interceptor] = (),
 ) -> None:
     """Raises Temporal's nondeterminism error where the commands differ, `InputsDiffer` or `ResultDiffers` where what
     they carry does.
 
-    `converter` and `limits` are those of the worker.
+    `converter` and `limits` are those of the worker; `interceptors` look on.
     """
     ready_process()
     recorder = _Recorder()
     replayer = Replayer(
         workflows=WORKFLOWS,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        interceptors=[recorder, GraphInterceptor(graphs, limits or Limits())],
+        interceptors=[*interceptors, recorder, GraphInterceptor(graphs, limits or Limits())],
         data_converter=converter,
         debug_mode=True,  # a busy machine must not make a deadlock of a long replay
     )

@@ -77,6 +77,7 @@ log = structlog.get_logger()
 async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
     """Serve the installed agents until `stop` is set, or the process is told to end by SIGINT or SIGTERM."""
     refuse_clashing()
+    ready_process()  # before authors' modules are loaded: `from time import sleep` keeps what it finds
     environ = read_environment()
     stop = stop or _stop_on_signals()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "perdure"))

@@ -151,7 +151,7 @@ async def _invoke(run: Run, given: Any) -> Any:
         run.saver.start_counting()
     run.calls.invocations += 1
     try:
-        state = await run_graph(run.graph, given, run.config, HistoryControl(), durability=run.agent.durability)
+        state = await run_graph(run, given, HistoryControl())
     except GraphDrained:
         refuse_endless(run)
         await run.calls.finished()

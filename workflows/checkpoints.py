@@ -172,10 +172,8 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
 
     def snapshots(self) -> Iterator[Snapshot]:
         """What is still needed to go on, without copies: hand it over, and leave this saver alone."""
-        newest = {place: namespace.newest for place, namespace in self._saved()}
-        for place, namespace in self._saved():
-            if _is_live(place, namespace, newest):
-                yield from namespace.snapshots(place)
+        for place, namespace in self._living():
+            yield from namespace.snapshots(place)
 
     def restore(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:
@@ -183,12 +181,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
 
     def living(self) -> dict[str, int]:
         """The step at which each graph stands that is not over, by namespace."""
-        newest = {place: namespace.newest for place, namespace in self._saved()}
-        return {
-            place[1]: namespace.checkpoints[namespace.newest].metadata["step"]
-            for place, namespace in self._saved()
-            if _is_live(place, namespace, newest)
-        }
+        return {place[1]: kept.checkpoints[kept.newest].metadata["step"] for place, kept in self._living()}
 
     def start_counting(self) -> None:
         self.limits = self._steps()
@@ -199,6 +192,10 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
 
     def _steps(self) -> dict[Place, int]:
         return {place: kept.checkpoints[kept.newest].metadata["step"] for place, kept in self._saved()}
+
+    def _living(self) -> Iterator[tuple[Place, Namespace]]:
+        newest = {place: namespace.newest for place, namespace in self._saved()}
+        return ((place, namespace) for place, namespace in self._saved() if _is_live(place, namespace, newest))
 
     def _saved(self) -> Sequence[tuple[Place, Namespace]]:
         """LangGraph may save writes before the checkpoint to which they belong."""

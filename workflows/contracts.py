@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,13 +15,17 @@ INGEST_WORKFLOW = "IngestWorkflow"
 
 
 class AgentInput(BaseModel):
-    """What starts a run. `input` is a question, or the JSON that the agent's graph takes as its input."""
+    """What starts a run. `input` is a question, or the JSON that the agent's graph takes as its input.
+
+    `context` is the JSON that the graph's `context_schema` is made of, for `runtime.context`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: str = Field(min_length=1)
     input: Any
     recursion_limit: int | None = Field(default=None, ge=1, le=10_000)
+    context: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
 
 
 class Usage(BaseModel):

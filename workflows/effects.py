@@ -87,7 +87,7 @@ class ToolCall:
     async def _start(self) -> None:
         call = self.call
         call.starts += 1
-        step = self.step if self.options.repeatable else replace(self.step, attempts=1)
+        step = self.step if self.options.repeatable else replace(self.step, attempts=1, local=False)
         request = self.request.model_copy(update={"answers": call.answers})
         try:
             response = await execute_step(request.tool, request, ToolResponse, options=step, summary=self.summary)

@@ -18,15 +18,14 @@ from workflows.store import DurableStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.pregel import Pregel
     from langgraph.runtime import RunControl
-    from langgraph.types import Durability
 
     from agents.agent import Agent
     from agents.graph import Part
     from agents.registry import Registry
+    from workflows.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +79,9 @@ def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int
     return graph.copy({"checkpointer": saver, "cache": RunCache() if graph.cache is not None else None})
 
 
-async def run_graph(
-    graph: Pregel[Any, Any, Any, Any],
-    given: Any,
-    config: RunnableConfig,
-    control: RunControl,
-    *,
-    durability: Durability,
-) -> Any:
+async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
     """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
     with langsmith.tracing_context(enabled=False):
-        return await graph.ainvoke(given, config, durability=durability, control=control)
+        return await run.graph.ainvoke(
+            given, run.config, context=run.request.context, durability=run.agent.durability, control=control
+        )

@@ -6,36 +6,74 @@ node and a run that can't be replayed.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Never, SupportsIndex
 
 from langchain_core.runnables.config import var_child_runnable_config
 from temporalio import workflow
 
 from agents.errors import BlockingCall
-from workflows.lines import authors_line
+from workflows.lines import FRAMEWORK, authors_line, package_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 FORBIDDEN = frozenset(
     {
+        "builtins.input",
         "os.exec",
         "os.fork",
         "os.forkpty",
+        "os.listdir",
+        "os.mkdir",
         "os.posix_spawn",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.scandir",
+        "os.startfile",
         "os.system",
         "socket.bind",
         "socket.connect",
         "socket.getaddrinfo",
+        "socket.gethostbyaddr",
+        "socket.gethostbyname",
+        "socket.sendmsg",
         "socket.sendto",
         "sqlite3.connect",
         "subprocess.Popen",
         "urllib.Request",
     }
 )
-PYTHON_FILES = (".py", ".pyc", ".so", ".pyd", ".dylib", ".pyi", ".zip")
+PYTHON_FILES = (".py", ".pyc", ".so", ".pyd", ".dylib", ".pyi")
+
+LOOPS_IO = (
+    "connect_accepted_socket",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "create_connection",
+    "create_datagram_endpoint",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "getaddrinfo",
+    "getnameinfo",
+    "sock_connect",
+    "subprocess_exec",
+    "subprocess_shell",
+)
+"""What an event loop does with the world. A workflow's loop has none of it, and would say no more than that."""
+
+IN_A_TOOL = 'Move it to a tool, whose body runs in an activity, or give the node `metadata={"execute_in": "activity"}`.'
+
+WITNESS: ContextVar[Callable[[str | None, str | None, str], None] | None] = ContextVar("perdure_witness", default=None)
+"""Is told the node, the line and the message of what is refused, even where graph code catches the exception."""
 
 _installed = False
 
@@ -43,41 +81,63 @@ _installed = False
 def install() -> None:
     """Put the hook in place, once per process: Python has no way to take one out.
 
-    `time.sleep` raises no audit event before Python 3.13, and is replaced.
+    Before Python 3.13 no audit event tells of `time.sleep` and of threads: these are replaced. Install before authors'
+    modules are loaded: `from time import sleep` keeps what it finds.
     """
     global _installed  # noqa: PLW0603 -- see above
     if not _installed:
         sys.addaudithook(_audit)
         time.sleep = _no_sleep
+        threading.Thread.start = _no_thread  # type: ignore[method-assign]
         _installed = True
 
 
+def enter() -> None:
+    """Let the running workflow's event loop say which node asked it for I/O. Call it where a run begins."""
+    loop = asyncio.get_running_loop()
+    for name, refuse in _REFUSALS.items():
+        setattr(loop, name, refuse)
+
+
+def _refusing(name: str) -> Callable[..., Never]:
+    def refuse(*_arguments: object, **_options: object) -> Never:
+        _refuse(f"asynchronous I/O ({name})", f"which a workflow does not have. {IN_A_TOOL}")
+
+    return refuse
+
+
+_REFUSALS = {name: _refusing(name) for name in LOOPS_IO}
 _sleep = time.sleep
+_start = threading.Thread.start
 
 
 def _no_sleep(seconds: float | SupportsIndex, /) -> None:
-    if not workflow.in_workflow():
-        return _sleep(seconds)
-    raise BlockingCall(
-        f"{node()} did time.sleep({seconds!r}) inside a workflow{_place()}, where it blocks the worker. "
-        "Use `await asyncio.sleep(...)`, which is a durable timer."
-    )
+    if workflow.in_workflow():
+        why = "where it blocks the worker. Use `await asyncio.sleep(...)`, which is a durable timer."
+        _refuse(f"time.sleep({seconds!r})", why)
+    _sleep(seconds)
+
+
+def _no_thread(self: threading.Thread) -> None:
+    if _is_watched() and not _is_frameworks():
+        _refuse("start a thread", f"where none can be replayed. Use `asyncio.gather`. {IN_A_TOOL}", verb="tried to ")
+    _start(self)
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in FORBIDDEN and not (event == "open" and _is_data(arguments[0])):
         return
-    if not workflow.in_workflow() or workflow.unsafe.is_sandbox_unrestricted() or _is_importing():
-        return
-    raise BlockingCall(
-        f"{node()} did {_what(event, arguments)} inside a workflow{_place()}, which can't be replayed. "
-        "Move it to a tool, whose body runs in an activity."
-    )
+    if _is_watched() and not _is_importing():
+        _refuse(_what(event, arguments), f"which can't be replayed. {IN_A_TOOL}")
+
+
+def _is_watched() -> bool:
+    return workflow.in_workflow() and not workflow.unsafe.is_sandbox_unrestricted()
 
 
 def _is_data(path: object) -> bool:
     """Python opens its own files when it prints a traceback."""
-    return isinstance(path, str) and not path.endswith(PYTHON_FILES)
+    return isinstance(path, (str, bytes, os.PathLike)) and not os.fsdecode(path).endswith(PYTHON_FILES)
 
 
 def _is_importing() -> bool:
@@ -90,23 +150,38 @@ def _is_importing() -> bool:
     return False
 
 
-def node() -> str:
-    """Whose code is running, as a message begins: `Node 'peek'`."""
+def _is_frameworks() -> bool:
+    """LangGraph and LangChain start threads for what is called synchronously, and wait for them."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 -- ditto
+    while frame is not None and package_of(frame) in sys.stdlib_module_names:
+        frame = frame.f_back
+    return frame is not None and package_of(frame) in FRAMEWORK
+
+
+def node_name() -> str | None:
+    """The node whose code is running."""
     config = var_child_runnable_config.get() or {}
     name = (config.get("metadata") or {}).get("langgraph_node")
-    return f"Node {name!r}" if name else "Graph code"
+    return str(name) if name else None
 
 
-def _place() -> str:
-    line = authors_line(sys._getframe())  # noqa: SLF001 -- the way to look at one's callers
-    return f" ({line})" if line else ""
+def _refuse(what: str, why: str, *, verb: str = "did ") -> Never:
+    node = node_name()
+    line = authors_line(sys._getframe())  # noqa: SLF001 -- ditto
+    place = f" ({line})" if line else ""
+    said = f"{f'Node {node!r}' if node else 'Graph code'} {verb}{what} inside a workflow{place}, {why}"
+    if witness := WITNESS.get():
+        witness(node, line, said)
+    raise BlockingCall(said)
 
 
 def _what(event: str, arguments: tuple[Any, ...]) -> str:
     match event:
         case "open":
-            return f"open({arguments[0]!r})"
+            return f"open({os.fsdecode(arguments[0])!r})"
         case "socket.connect":
             return f"socket.connect({arguments[1]!r})"
+        case "builtins.input":
+            return "input()"
         case _:
             return f"{event}()"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from typing import TYPE_CHECKING
+import sysconfig
+from typing import TYPE_CHECKING, Any
+
+from temporalio import workflow
 
 from agents.errors import FatalError
 from workflows.run import current_run
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from collections.abc import Iterator
+    from types import FrameType, TracebackType
+
+    from agents.agent import Agent
 
 FRAMEWORK = frozenset(
     {
@@ -40,9 +47,12 @@ def line_of(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def authors_line(frame: FrameType | None) -> str | None:
-    """The innermost line of the package that builds the agent, else of any package that is no framework."""
-    home, other = _home(), None
+def authors_line(frame: FrameType | None, home: str | None = None) -> str | None:
+    """The innermost line of the package that builds the agent, else of any package that is no framework.
+
+    `home` is that package, by default the running agent's.
+    """
+    home, other = home or _home(), None
     while frame is not None:
         package = package_of(frame)
         if package == home:
@@ -50,7 +60,58 @@ def authors_line(frame: FrameType | None) -> str | None:
         if other is None and is_authors(package):
             other = line_of(frame)
         frame = frame.f_back
-    return other
+    return _awaiting_line(home) or other
+
+
+def _awaiting_line(home: str | None) -> str | None:
+    """Where the package waits, when what it called runs in a task of its own: if that is at one place alone."""
+    if not home or not workflow.in_workflow():
+        return None
+    lines = {line_of(frame) for task in asyncio.all_tasks() for frame in _awaiting(task) if package_of(frame) == home}
+    return lines.pop() if len(lines) == 1 else None
+
+
+def _awaiting(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """The frames of the coroutines that a task is waiting in, the outermost first."""
+    coroutine: Any = task.get_coro()
+    while coroutine is not None:
+        if frame := getattr(coroutine, "cr_frame", None):
+            yield frame
+        coroutine = getattr(coroutine, "cr_await", None)
+
+
+def raised_at(traceback: TracebackType | None) -> str | None:
+    """The author's line nearest to where an exception was raised."""
+    home, inner, other = _home(), None, None
+    while traceback is not None:
+        package, line = package_of(traceback.tb_frame), f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        inner = line if package == home else inner
+        other = line if is_authors(package) else other
+        traceback = traceback.tb_next
+    return inner or other
+
+
+def is_own(frame: FrameType) -> bool:
+    """Whether the frame is of the running agent's package, or of other code that is not installed as a library."""
+    package = package_of(frame)
+    if package == _home():
+        return True
+    return is_authors(package) and not frame.f_code.co_filename.startswith(_LIBRARIES)
+
+
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def caller(frame: FrameType | None, through: frozenset[str]) -> FrameType | None:
+    """The innermost frame outside of the modules `through`."""
+    while frame is not None and frame.f_globals.get("__name__") in through:
+        frame = frame.f_back
+    return frame
+
+
+def home_of(agent: Agent) -> str:
+    """The top-level package of the agent's `build`."""
+    return str(getattr(agent.build, "__module__", "")).partition(".")[0]
 
 
 def running(frame: FrameType | None) -> FrameType | None:
@@ -63,9 +124,7 @@ def running(frame: FrameType | None) -> FrameType | None:
 
 
 def _home() -> str | None:
-    """The package of the running agent's `build`."""
     try:
-        build = current_run().agent.build
+        return home_of(current_run().agent)
     except FatalError:
         return None
-    return getattr(build, "__module__", "").partition(".")[0]

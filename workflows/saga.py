@@ -17,7 +17,7 @@ from agents.options import tool_options
 from workflows.determinism import Evicted
 from workflows.failures import failure
 from workflows.reconciliation import reconcile
-from workflows.steps import ENDING, execute_step
+from workflows.steps import ENDING, execute_step, shorten
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 10
 """With Temporal's growing pauses, about three minutes."""
+
+LONGEST = 4_000
+"""Characters that a failure says of what was not undone."""
 
 
 class Undoing(BaseModel):
@@ -111,7 +114,7 @@ async def _compensate(run: Run, tool: str, key: str, value: Any, step: StepOptio
 
 def _with_problems(error: BaseException, problems: list[str]) -> Exception:
     """The failure as it would have been, and what is left behind."""
-    told = " ".join(problems)
+    told = shorten(" ".join(problems), LONGEST)
     if is_cancelled_exception(error):
         return CompensationFailed(f"The run was cancelled. {told}")
     cause = failure(error)

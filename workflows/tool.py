@@ -52,6 +52,11 @@ class DurableTool(StructuredTool):
         _CALL_ID.set(tool_call_id)
         return await super().arun(*args, tool_call_id=tool_call_id, **options)
 
+    async def _arun(self, *args: Any, **arguments: Any) -> Any:
+        """Asks for no config and no callbacks, which stay here: LangChain's own reads signatures to pass them."""
+        assert self.coroutine is not None  # noqa: S101 -- `durable_tool` gives one
+        return await self.coroutine(*args, **arguments)
+
 
 def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
     types, told = types_of(agent), _told(tool)
@@ -80,10 +85,10 @@ def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
     )
 
 
-async def _call_tool(tool: BaseTool, told: frozenset[str], arguments: dict[str, Any], types: Types) -> Any:
+async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dict[str, Any], types: Types) -> Any:
     run, config, options = current_run(), get_config(), tool_options(tool)
     request = _tool_request(run, tool.name, arguments, config)
-    shown = {name: value for name, value in request.arguments.items() if name in told or not told}
+    shown = {name: value for name, value in request.arguments.items() if told is None or name in told}
     digest = arguments_digest(tool.name, shown)
     call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable)
     return await ToolCall(
@@ -109,11 +114,11 @@ def _place(run: Run, config: RunnableConfig) -> Place:
     )
 
 
-def _told(tool: BaseTool) -> frozenset[str]:
-    """The arguments that the model chooses."""
+def _told(tool: BaseTool) -> frozenset[str] | None:
+    """The arguments that the model chooses, or `None` where all of them are: a JSON schema knows no injected ones."""
     schema: Any = tool.tool_call_schema
     if isinstance(schema, dict):
-        return frozenset(schema.get("properties", ()))
+        return None
     return frozenset(schema.model_fields if issubclass(schema, BaseModel) else schema.__fields__)
 
 

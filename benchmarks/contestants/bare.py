@@ -1,19 +1,23 @@
-"""The floor of durability: a workflow of five activities with tiny payloads, and nothing besides."""
+"""The floor of durability: workflows of the same activities with as little in them as can be, and nothing besides."""
 
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
+from benchmarks import chat
 from benchmarks.job import ANSWER, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+TIMEOUT = timedelta(minutes=1)
 
 
 @activity.defn
@@ -21,13 +25,41 @@ async def step(text: str) -> str:
     return text
 
 
+@activity.defn
+async def ask(text: str) -> str:
+    """The model of the chat: to a question the number to look up, to what was found the answer."""
+    number = re.findall(r"\d+", text)[0]
+    return number if text == chat.question(int(number)) else chat.answer(int(number))
+
+
+@activity.defn
+async def look_up(number: str) -> str:
+    return chat.output(int(number))
+
+
 @workflow.defn
 class BareWorkflow:
     @workflow.run
     async def run(self, _question: str) -> str:
         for _ in range(STEPS):
-            await workflow.execute_activity(step, "", start_to_close_timeout=timedelta(minutes=1))
+            await workflow.execute_activity(step, "", start_to_close_timeout=TIMEOUT)
         return ANSWER
+
+
+@workflow.defn
+class BareChat:
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.update
+    async def turn(self, question: str) -> str:
+        number = await workflow.execute_activity(ask, question, start_to_close_timeout=TIMEOUT)
+        found = await workflow.execute_activity(look_up, number, start_to_close_timeout=TIMEOUT)
+        return await workflow.execute_activity(ask, found, start_to_close_timeout=TIMEOUT)
+
+
+WORKFLOWS = [BareWorkflow, BareChat]
 
 
 @asynccontextmanager
@@ -36,8 +68,12 @@ async def opened(address: str, task_queue: str) -> AsyncIterator[None]:
     async with Worker(
         client,
         task_queue=task_queue,
-        workflows=[BareWorkflow],
-        activities=[step],
+        workflows=WORKFLOWS,
+        activities=[step, ask, look_up],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield
+
+
+def replayer() -> Replayer:
+    return Replayer(workflows=WORKFLOWS, workflow_runner=UnsandboxedWorkflowRunner())

@@ -13,18 +13,25 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.langgraph import LangGraphPlugin
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
-from benchmarks.contestants.official_workflow import OfficialWorkflow
+from benchmarks.chat import ChatModel, order_log
+from benchmarks.contestants.official_workflow import OfficialChat, OfficialWorkflow
 from benchmarks.job import TOOLS, model
 
 MODEL = model().bind_tools(TOOLS)
-TOOLS_BY_NAME = {tool.name: tool for tool in TOOLS}
+CHAT_MODEL = ChatModel().bind_tools([order_log])
+TOOLS_BY_NAME = {tool.name: tool for tool in [*TOOLS, order_log]}
 OPTIONS = {"execute_in": "activity", "start_to_close_timeout": timedelta(minutes=1)}
+WORKFLOWS = [OfficialWorkflow, OfficialChat]
 
 
 async def call_model(state: MessagesState) -> dict[str, Any]:
     return {"messages": [await MODEL.ainvoke(state["messages"])]}
+
+
+async def call_chat_model(state: MessagesState) -> dict[str, Any]:
+    return {"messages": [await CHAT_MODEL.ainvoke(state["messages"])]}
 
 
 async def call_tools(state: MessagesState) -> dict[str, Any]:
@@ -37,9 +44,9 @@ async def after_model(state: MessagesState) -> str:
     return "tools" if getattr(state["messages"][-1], "tool_calls", None) else END
 
 
-def orders() -> StateGraph[Any, Any, Any, Any]:
+def loop(model_node: Any) -> StateGraph[Any, Any, Any, Any]:
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
-    graph.add_node("model", call_model, metadata=OPTIONS)
+    graph.add_node("model", model_node, metadata=OPTIONS)
     graph.add_node("tools", call_tools, metadata=OPTIONS)
     graph.add_edge(START, "model")
     graph.add_conditional_edges("model", after_model, ["tools", END])
@@ -47,13 +54,16 @@ def orders() -> StateGraph[Any, Any, Any, Any]:
     return graph
 
 
+def plugin() -> LangGraphPlugin:
+    return LangGraphPlugin(graphs={"orders": loop(call_model), "chat": loop(call_chat_model)})
+
+
 @asynccontextmanager
 async def opened(address: str, task_queue: str) -> AsyncIterator[None]:
     client = await Client.connect(address, data_converter=pydantic_data_converter)
-    async with Worker(
-        client,
-        task_queue=task_queue,
-        workflows=[OfficialWorkflow],
-        plugins=[LangGraphPlugin(graphs={"orders": orders()})],
-    ):
+    async with Worker(client, task_queue=task_queue, workflows=WORKFLOWS, plugins=[plugin()]):
         yield
+
+
+def replayer() -> Replayer:
+    return Replayer(workflows=WORKFLOWS, plugins=[plugin()], data_converter=pydantic_data_converter)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain.agents import create_agent
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from agents import Agent, Registry
+from activities.sizes import Limits
+from agents import Agent, Registry, StepOptions
+from benchmarks.chat import ChatModel, order_log
 from benchmarks.job import TOOLS, model
 from temporal.client import connect, token_log
+from temporal.converter import DATA_CONVERTER
+from temporal.interceptors import GraphInterceptor
 from temporal.settings import Settings, WorkerSettings
+from temporal.storage import find_storage
 from temporal.target import Target
 from temporal.telemetry import configure_logging, forwarding_runtime
-from temporal.worker import make_worker
+from temporal.worker import WORKFLOWS, make_worker, ready_process
+from workflows.graph import Graphs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,18 +33,46 @@ if TYPE_CHECKING:
     from agents import Resources
     from agents.agent import Graph
 
-MODEL = "scripted"
+LOCAL = StepOptions(timeout=timedelta(seconds=10), local=True)
 
 
 def build(resources: Resources) -> Graph:
-    return create_agent(resources.model(), resources.tools)
+    return create_agent(resources.model("orders"), resources.tools)
 
 
-AGENT = Agent(name="orders", build=build, tools=TOOLS)
+def build_chat(resources: Resources) -> Graph:
+    """Asks for the next question with its last answer, for ever."""
+
+    def listen(state: MessagesState) -> dict[str, Any]:
+        messages = state["messages"]
+        return {"messages": [("user", interrupt(messages[-1].text if messages else ""))]}
+
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
+    graph.add_node("listen", listen)
+    graph.add_node("answer", create_agent(resources.model("chat"), resources.tools))
+    graph.add_edge(START, "listen")
+    graph.add_edge("listen", "answer")
+    graph.add_edge("answer", "listen")
+    return graph
+
+
+REGISTRY = Registry.of(
+    [
+        Agent("orders", build, tools=TOOLS),
+        Agent("orders-local", build, tools=TOOLS, tool_step=LOCAL),
+        Agent("chat", build_chat, tools=[order_log]),
+        Agent("chat-local", build_chat, tools=[order_log], tool_step=LOCAL),
+    ]
+)
+
+
+def model_id(name: str | None) -> str:
+    return name or "orders"
 
 
 @asynccontextmanager
 async def opened(address: str, task_queue: str, *, sandbox: bool = False) -> AsyncIterator[None]:
+    models = {"orders": model(), "chat": ChatModel()}
     with tempfile.TemporaryDirectory() as state:
         settings = Settings(
             _env_file=None,
@@ -43,15 +81,15 @@ async def opened(address: str, task_queue: str, *, sandbox: bool = False) -> Asy
             worker=WorkerSettings(sandbox=sandbox),
         )
         configure_logging(settings.log)
-        client = await connect(Target(address, "default", "the benchmark"), runtime=forwarding_runtime())
-        chat_model = model()
+        target = Target(address, "default", "the benchmark", storage=find_storage(settings, address, {}))
+        client = await connect(target, runtime=forwarding_runtime())
         with token_log(settings).writing() as tokens:
             async with make_worker(
                 client,
                 settings,
-                registry=Registry.of([AGENT]),
-                model_id=lambda name: name or MODEL,
-                chat_model=lambda _id: chat_model,
+                registry=REGISTRY,
+                model_id=model_id,
+                chat_model=models.__getitem__,
                 tokens=tokens,
             ):
                 yield
@@ -61,3 +99,13 @@ async def opened(address: str, task_queue: str, *, sandbox: bool = False) -> Asy
 async def opened_sandboxed(address: str, task_queue: str) -> AsyncIterator[None]:
     async with opened(address, task_queue, sandbox=True):
         yield
+
+
+def replayer() -> Replayer:
+    ready_process()
+    return Replayer(
+        workflows=WORKFLOWS,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[GraphInterceptor(Graphs.of(REGISTRY, model_id), Limits())],
+        data_converter=DATA_CONVERTER,
+    )

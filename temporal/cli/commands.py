@@ -79,6 +79,36 @@ def agents() -> None:
     show_agents()
 
 
+@app.command(epilog="Example: `perdure check orders`, or `perdure check orders:agent`, which need not be installed")
+def check(
+    agents: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[AGENT]...", help="Names, or `module:attribute`; without any, all that are installed."),
+    ] = None,
+    text: Annotated[str | None, typer.Option("--input", help="What to ask, in place of a made-up input.")] = None,
+    json_input: Annotated[bool, typer.Option("--json-input", help="The input is JSON that the graph takes.")] = False,
+    script: Annotated[
+        Path | None, typer.Option("--script", metavar="FILE", help="JSON: what the model, tools and people answer.")
+    ] = None,
+    run_tools: Annotated[bool, typer.Option("--run-tools", help="Carry out what tools and activities do.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds that a run may take.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reports alone, as JSON.")] = False,
+) -> None:
+    """Run agents with a made-up model, replay them, and name the nodes that can't be replayed, before you deploy.
+
+    It starts a server of its own, and carries out no tool. Exit code 1 where something was found.
+    """
+    from temporal.cli.check import check_agents, read_script
+    from temporal.cli.run import read_input
+
+    given = None if text is None else read_input(text, is_json=json_input)
+    answers = read_script(script) if script else None
+    if not asyncio.run(
+        check_agents(agents or [], given, answers, run_tools=run_tools, patience=timeout, as_json=as_json)
+    ):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: `perdure ingest ./handbook --collection handbook`")
 def ingest(
     folder: Annotated[

@@ -1,6 +1,7 @@
 """Temporal's dev server, with its web UI, as a child."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -44,7 +45,13 @@ class _Ports:
 
 
 async def start_dev_server(
-    supervisor: Supervisor, state: Path, *, namespace: str, port: int | None, ui_port: int | None
+    supervisor: Supervisor,
+    state: Path,
+    *,
+    namespace: str,
+    port: int | None,
+    ui_port: int | None,
+    dynamic_config: Mapping[str, str] = DYNAMIC_CONFIG,
 ) -> DevServer:
     """Start it with its data in `state`, on the ports that are given and on free ones otherwise."""
     binary = temporal_binary()
@@ -57,7 +64,7 @@ async def start_dev_server(
         async def ready() -> bool:
             return await serves_namespace(client) and await answers(server.ui_url)
 
-        await supervisor.start(_command(binary, ports, state, namespace), ready=ready)
+        await supervisor.start(_command(binary, ports, state, namespace, dynamic_config), ready=ready)
         return server
 
     return await with_fresh_ports(attempt)
@@ -91,7 +98,7 @@ def _describe(ports: _Ports, state: Path) -> DevServer:
     )
 
 
-def _command(binary: Path, ports: _Ports, state: Path, namespace: str) -> Command:
+def _command(binary: Path, ports: _Ports, state: Path, namespace: str, dynamic_config: Mapping[str, str]) -> Command:
     options = {
         "--ip": LOOPBACK,
         "--port": ports.grpc,
@@ -105,7 +112,7 @@ def _command(binary: Path, ports: _Ports, state: Path, namespace: str) -> Comman
         "--log-level": "warn",
     }
     arguments = [f"{option}={value}" for option, value in options.items()]
-    arguments += [f"--dynamic-config-value={key}={value}" for key, value in DYNAMIC_CONFIG.items()]
+    arguments += [f"--dynamic-config-value={key}={value}" for key, value in dynamic_config.items()]
     arguments += [f"--sqlite-pragma={key}={value}" for key, value in SQLITE_PRAGMAS.items()]
     quiet = ("--ui-disable-news-fetch", "--disable-config-file", "--disable-config-env")
     return Command(

@@ -13,6 +13,9 @@ import pytest
 from tests.acceptance.conftest import Place
 
 ROOT = Path(__file__).parents[2]
+MIGRATION = ROOT / "docs" / "migrating-from-temporalio-langgraph.md"
+"""Its blocks are files of their own, which tests/acceptance/test_migration.py runs."""
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -26,7 +29,9 @@ def commands(program: str) -> list[str]:
     return [line.partition("  #")[0].strip() for line in shell.splitlines() if line.startswith(f"{program} ")]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python") and page != MIGRATION], ids=lambda page: page.name
+)
 async def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, served: Place, tmp_path: Path) -> None:
     (tmp_path / "page.py").write_text("\n\n".join(blocks(page, "python")))
     orders = ROOT / "examples" / "orders"

@@ -1,4 +1,4 @@
-"""A worker process that a test may kill: `python -m tests.integration.isolating ADDRESS QUEUE`."""
+"""A worker process that a test may kill: `python -m tests.integration.isolating ADDRESS QUEUE AGENT`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agents.testing import ScriptedModel, call
 from temporal.converter import DATA_CONVERTER
 from temporal.settings import Settings
 from temporal.worker import make_worker
-from tests.isolated import agent
+from tests import isolated
 
 
 class Obedient(ScriptedModel):
@@ -30,11 +30,11 @@ class Obedient(ScriptedModel):
         return call(tool, **dict(word.split("=", 1) for word in given))
 
 
-async def main(address: str, queue: str) -> None:
+async def main(address: str, queue: str, agent: str) -> None:
     worker = make_worker(
         await Client.connect(address, data_converter=DATA_CONVERTER),
         Settings(task_queue=queue),
-        registry=Registry.of([agent]),
+        registry=Registry.of([getattr(isolated, agent)]),
         model_id=lambda _name: "obedient",
         chat_model=lambda _id: Obedient(),
     )

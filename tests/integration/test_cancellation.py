@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -150,6 +152,27 @@ async def test_a_cancellation_reaches_a_node_that_is_an_activity(bench) -> None:
         await begun.wait()
         await cancelled(handle)
         assert ended.is_set()
+
+
+async def test_a_synchronous_node_that_is_an_activity_does_no_more_when_it_was_cancelled(bench, tmp_path) -> None:
+    def wait(_state: Any) -> Any:
+        (tmp_path / threading.current_thread().name).touch()
+        while not (tmp_path / "go").exists():
+            time.sleep(0.05)
+        (tmp_path / "effect").touch()
+
+    def build(_resources: Resources) -> Any:
+        graph = StateGraph(dict).add_node("wait", wait, metadata={"execute_in": "activity"})
+        return graph.add_edge(START, "wait")
+
+    made = bench(Agent("waiting", build), GREETING)
+    async with made.worker():
+        handle = await made.start(EMPTY)
+        await until((tmp_path / "perdure-node").exists)
+        await cancelled(handle)
+        (tmp_path / "go").touch()
+
+    assert not (tmp_path / "effect").exists()
 
 
 async def test_a_run_is_cancelled_when_its_steps_are(bench) -> None:

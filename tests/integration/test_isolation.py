@@ -27,7 +27,7 @@ from tests.integration.conftest import PATIENCE
 from tests.integration.isolating import Obedient
 from tests.integration.test_agent_workflow import failure_of
 from tests.integration.test_cancellation import cancelled, until
-from tests.isolated import agent, persistent
+from tests.isolated import agent, asynchronous, persistent
 from tests.unit.activities.test_processes import is_alive
 from workflows.contracts import AGENT_WORKFLOW
 from workflows.graph import Graphs
@@ -162,9 +162,9 @@ async def test_a_tool_in_a_thread_does_no_more_after_its_cancellation(bench, tmp
 # Workers that die
 
 
-async def worker_process(stack: Stack, queue: str) -> asyncio.subprocess.Process:
-    address = stack.addresses.temporal_address
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.integration.isolating", address, queue)
+async def worker_process(stack: Stack, queue: str, agent: str) -> asyncio.subprocess.Process:
+    given = [stack.addresses.temporal_address, queue, agent]
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.integration.isolating", *given)
 
 
 async def start(client: Client, queue: str, given: str) -> Any:
@@ -179,7 +179,7 @@ async def start(client: Client, queue: str, given: str) -> Any:
 
 async def test_a_worker_that_is_killed_leaves_no_process_of_its_tools(client: Client, stack: Stack, tmp_path) -> None:
     queue = f"orphans-{uuid.uuid4().hex[:8]}"
-    worker = await worker_process(stack, queue)
+    worker = await worker_process(stack, queue, "agent")
     handle = await start(client, queue, f"hang folder={tmp_path} name=hang")
     await until((tmp_path / "hang").exists)
     pids = [*pids_in(tmp_path), int(Path(f"/proc/{pids_in(tmp_path)[0]}/stat").read_text().split()[3])]
@@ -197,22 +197,23 @@ async def test_a_tool_that_ends_three_workers_fails_its_run_and_others_complete(
     client: Client, stack: Stack, tmp_path
 ) -> None:
     queue = f"deaths-{uuid.uuid4().hex[:8]}"
-    worker = await worker_process(stack, queue)
+    workers = [await worker_process(stack, queue, "asynchronous") for _ in range(2)]
     handle = await start(client, queue, f"die_in_the_worker folder={tmp_path}")
     for death in (1, 2, 3):
         await until((tmp_path / f"died-{death}").exists)
-        await worker.wait()
-        worker = await worker_process(stack, queue)
+        workers.append(await worker_process(stack, queue, "asynchronous"))
     neighbour = await start(client, queue, "shout text=hello")
     result = await neighbour.result()
     with pytest.raises(WorkflowFailureError) as caught:
         await handle.result()
-    worker.terminate()
-    await worker.wait()
+    for worker in workers:
+        if worker.returncode is None:
+            worker.terminate()
+        await worker.wait()
 
     assert result["output"] == "done: HELLO"
     assert caught.value.cause.type == "WorkerLost"
     assert "The worker that ran 'die_in_the_worker' died or went silent" in caught.value.cause.message
     assert sorted(file.name for file in tmp_path.glob("died-*")) == ["died-1", "died-2", "died-3"]
-    graphs = Graphs.of(Registry.of([agent]), lambda _name: "obedient")
+    graphs = Graphs.of(Registry.of([asynchronous]), lambda _name: "obedient")
     await replay_strictly(await handle.fetch_history(), graphs)

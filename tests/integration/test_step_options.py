@@ -105,3 +105,16 @@ async def test_the_model_of_an_agent_takes_options_with_its_tools(bench) -> None
     _, history = await made.run("go")
 
     assert scheduled(history, "call_model").timeout == OF_CALL.timeout
+
+
+async def test_a_call_that_must_not_be_repeated_is_no_local_step_whatever_is_asked(bench) -> None:
+    def build(resources: Resources) -> Any:
+        graph = create_agent(resources.model(), resources.tools)
+        return graph.with_config(step_config(StepOptions(timeout=timedelta(seconds=9), local=True)))
+
+    made = bench(Agent("worker", build, tools=[add]), ScriptedModel(script=[call("add", a=1, b=2), AIMessage("3")]))
+
+    _, history = await made.run("go")
+
+    assert steps(history) == ["add"]
+    assert scheduled(history, "add").attempts == 1

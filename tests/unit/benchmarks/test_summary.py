@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.circumstances import Circumstances
 from benchmarks.load import Load, WrongAnswer, drive
 from benchmarks.measure import Measurement
-from benchmarks.report import Circumstances, report
-from benchmarks.roster import BARE, IN_MEMORY, OFFICIAL, PERDURE, ROSTER
-from benchmarks.rounds import LOADS, Pass, Sample
-from benchmarks.summary import Summary
+from benchmarks.reports.runs import report
+from benchmarks.roster import BARE, IN_MEMORY, PEERS, PERDURE, ROSTER
+from benchmarks.rounds import LOADS, Pass
+from benchmarks.summary import Sample, Summary
 
 LOAD = LOADS[0]
 
@@ -55,7 +56,7 @@ def test_what_was_not_measured_has_no_figure():
 
 def test_a_report_says_which_command_made_it_and_names_all_contestants():
     samples = [
-        replace(sample(number, contestant, 10.0), load=load)
+        replace(sample(number, contestant, 10.0), case=load)
         for number in (1, 2)
         for contestant in ROSTER
         for load in LOADS
@@ -66,7 +67,8 @@ def test_a_report_says_which_command_made_it_and_names_all_contestants():
 
     assert "Made by `make bench` on 2026-01-31; do not edit. 2 rounds on 2 cores" in text
     assert all(f"| {contestant.name} " in text for contestant in ROSTER)
-    assert f"the worker CPU of {OFFICIAL.name}" in text
+    assert all(f"the worker CPU of {peer.name}" in text for peer in PEERS)
+    assert "## 50 runs in flight" in text
 
 
 async def test_a_contestant_that_answers_otherwise_is_refused():
