@@ -132,7 +132,7 @@ async def _finished(running: RunningBody, what: str, seconds: float | None) -> A
     if not running.done.done():
         doing = await running.doing()
         await _stop(running, what, margin / 3)
-        raise ToolTimedOut(f"{what} took longer than {seconds:g} s.{f' It was at {doing}.' if doing else ''}")
+        raise ToolTimedOut(f"{what} took longer than {seconds:g} s.{f' It was {doing}.' if doing else ''}")
     try:
         return running.done.result()
     except asyncio.CancelledError:
@@ -147,4 +147,4 @@ def _ended_well(done: asyncio.Future[ToolResponse]) -> bool:
 async def _stop(running: RunningBody, what: str, grace: float) -> None:
     with suppress(asyncio.CancelledError):  # it is being done
         if not await running.stop(grace):
-            log.warning("cancellation_ignored", by=what, at=await running.doing())
+            log.warning("cancellation_ignored", by=what, now=await running.doing())

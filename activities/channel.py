@@ -9,6 +9,7 @@ from temporalio import activity
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DefaultFailureConverter
+from temporalio.exceptions import ApplicationError
 
 from activities.failures import last_frames, translate
 from activities.store import StoreRequest, StoreResponse
@@ -87,8 +88,13 @@ class Failed(_Message):
     @classmethod
     def by(cls, error: BaseException) -> Failed:
         failure = Failure()
-        told = translate(error).with_traceback(last_frames(error.__traceback__))
-        _FAILURES.to_failure(told, _PAYLOADS, failure)
+        told = translate(error)
+        try:
+            _FAILURES.to_failure(told.with_traceback(last_frames(error.__traceback__)), _PAYLOADS, failure)
+        except Exception:  # noqa: BLE001 -- half of a surrogate pair, say
+            said = told.message.encode("ascii", "backslashreplace").decode()
+            short = ApplicationError(said, type=told.type, non_retryable=told.non_retryable)
+            _FAILURES.to_failure(short, _PAYLOADS, failure)
         return cls(failure=failure.SerializeToString())
 
     def error(self) -> BaseException:

@@ -76,7 +76,7 @@ class BodyLoops:
             if body.task is None:
                 body.move(self._free())
             elif body.task is loop.current():
-                said = {"tool": body.name, "at": loop.doing(), "waiting": len(here) - 1}
+                said = {"tool": body.name, "at": loop.place(), "waiting": len(here) - 1}
                 body.context.copy().run(log.warning, "event_loop_blocked", **said)
 
     async def close(self) -> None:
@@ -120,7 +120,7 @@ class BodyLoop:
     def current(self) -> asyncio.Task[Any] | None:
         return asyncio.current_task(self.loop)
 
-    def doing(self) -> str:
+    def place(self) -> str:
         return place_of(self.thread.ident)
 
     def end(self) -> None:
@@ -180,7 +180,7 @@ class LoopBody:
         return self.done.done()
 
     async def doing(self) -> str:
-        return self.loop.doing() if self._blocks() else ""
+        return f"at {self.loop.place()}" if self._blocks() else ""
 
     def _blocks(self) -> bool:
         return self.task is not None and self.loop.current() is self.task

@@ -122,7 +122,7 @@ class ToolProcesses:
                 case Beat():
                     activity.heartbeat(*message.details)
                 case Where():
-                    process.place.set_result(message.place)
+                    process.answer(message.place)
                 case Done():
                     process.is_idle = True
                     return message.response
@@ -179,8 +179,9 @@ class ProcessBody:
 
     async def doing(self) -> str:
         if self.process is None:
-            return "waiting for a process: PERDURE_WORKER__TOOL_PROCESSES are all at work"
-        return await self.process.doing()
+            return "waiting for a process (PERDURE_WORKER__TOOL_PROCESSES says how many there may be)"
+        place = await self.process.place()
+        return f"at {place}" if place else ""
 
 
 class ToolProcess:
@@ -188,7 +189,7 @@ class ToolProcess:
 
     def __init__(self, nursery: Nursery, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.is_idle = True
-        self.place: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._place: asyncio.Future[str] | None = None
         self._pid = pid
         self._nursery = nursery
         self._reader = reader
@@ -208,11 +209,16 @@ class ToolProcess:
     async def receive(self) -> Message | None:
         return await received(self._reader)
 
-    async def doing(self) -> str:
-        """What the process says that it is doing. It may have no time to say it."""
+    async def place(self) -> str:
+        """The line that its body is at. It may have no time to say it."""
+        self._place = asyncio.get_running_loop().create_future()
         await self.send(Where())
-        await asyncio.wait({self.place}, timeout=LOOK_SECONDS)
-        return self.place.result() if self.place.done() else ""
+        await asyncio.wait({self._place}, timeout=LOOK_SECONDS)
+        return self._place.result() if self._place.done() else ""
+
+    def answer(self, place: str) -> None:
+        if self._place and not self._place.done():
+            self._place.set_result(place)
 
     async def kill(self) -> int | None:
         """Ends it and all that it has started, once. How it had ended, had it ended by itself."""

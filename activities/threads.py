@@ -48,7 +48,7 @@ class BodyThread:
         return self.done.done()
 
     async def doing(self) -> str:
-        return place_of(self._thread.ident)
+        return f"at {place_of(self._thread.ident)}"
 
     def _run(self) -> None:
         value, error = None, None

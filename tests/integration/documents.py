@@ -105,7 +105,7 @@ class Library:
                 ingestion.ingest_documents,
                 ingestion.remove_missing,
             ],
-            interceptors=[GraphInterceptor(NO_GRAPHS, Limits()), FailureInterceptor(), HeartbeatInterceptor()],
+            interceptors=[GraphInterceptor(NO_GRAPHS, Limits()), FailureInterceptor(), HeartbeatInterceptor(1)],
             workflow_runner=UnsandboxedWorkflowRunner(),
             max_cached_workflows=0,
         ):

@@ -161,6 +161,13 @@ async def test_questions_refusals_and_failures_come_back(worker) -> None:
     assert "in fail" in str(caught.value.failure.stack_trace)
 
 
+async def test_an_exception_with_half_a_surrogate_pair_is_told_as_well(worker) -> None:
+    with pytest.raises(ApplicationError, match=r"half \\\\ud83d") as caught:
+        await worker.call("fail", reason="half \ud83d")
+
+    assert caught.value.type == "ZeroDivisionError"
+
+
 async def test_an_asynchronous_tool_may_have_a_process_too(worker) -> None:
     response = await worker.call("answer", text="hello")
 
