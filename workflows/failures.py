@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.worker.workflow_sandbox import RestrictedWorkflowAccessError
 from temporalio.workflow import ContinueAsNewError, NondeterminismError
 
 from activities.failures import last_frames
 from activities.masking import mask_credentials
-from agents.errors import GraphFailed, PerdureError
+from agents.errors import BlockingCall, GraphFailed, PerdureError
 from workflows.determinism import Evicted
 from workflows.steps import shorten
 
@@ -34,6 +35,8 @@ def failing_the_run() -> Iterator[None]:
     """What the block raises fails the run, and says what it was. Cancellation stays what it is."""
     try:
         yield
+    except RestrictedWorkflowAccessError as error:  # a nondeterminism error that no deploy ends
+        raise failure(BlockingCall(str(error))) from None
     except (Evicted, NondeterminismError, ContinueAsNewError, asyncio.CancelledError, GeneratorExit):
         raise
     except BaseException as error:

@@ -53,7 +53,7 @@ class DurableTool(StructuredTool):
         return await super().arun(*args, tool_call_id=tool_call_id, **options)
 
     async def _arun(self, *args: Any, **arguments: Any) -> Any:
-        """Asks for no config and no callbacks, which stay here: LangChain's own reads signatures to pass them."""
+        """Asks for no config and no callbacks: LangChain looks through signatures for who wants them, at each call."""
         assert self.coroutine is not None  # noqa: S101 -- `durable_tool` gives one
         return await self.coroutine(*args, **arguments)
 

@@ -14,7 +14,7 @@ from langgraph.types import interrupt
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from activities.sizes import Limits
-from agents import Agent, Registry, StepOptions
+from agents import Agent, Registry, StepOptions, durable
 from benchmarks.chat import ChatModel, order_log
 from benchmarks.job import TOOLS, model
 from temporal.client import connect, token_log
@@ -56,12 +56,14 @@ def build_chat(resources: Resources) -> Graph:
     return graph
 
 
+READS = [durable(effect="read")(tool) for tool in TOOLS]
+LOGS = [durable(effect="read")(order_log)]
 REGISTRY = Registry.of(
     [
-        Agent("orders", build, tools=TOOLS),
-        Agent("orders-local", build, tools=TOOLS, tool_step=LOCAL),
-        Agent("chat", build_chat, tools=[order_log]),
-        Agent("chat-local", build_chat, tools=[order_log], tool_step=LOCAL),
+        Agent("orders", build, tools=READS),
+        Agent("orders-local", build, tools=READS, tool_step=LOCAL),
+        Agent("chat", build_chat, tools=LOGS),
+        Agent("chat-local", build_chat, tools=LOGS, tool_step=LOCAL),
     ]
 )
 

@@ -182,6 +182,15 @@ async def test_time_sleep_in_a_node_fails_the_run_and_names_the_node(bench) -> N
     assert error.message.startswith("Node 'node' did time.sleep(3) inside a workflow")
 
 
+async def test_a_file_that_a_node_opens_in_temporals_sandbox_fails_the_run(bench) -> None:
+    made = bench(of_node(lambda _state: open("/etc/hosts").close()), GREETING, sandbox=True)  # noqa: PTH123
+
+    error = await failure_of(made, {"x": 1})
+
+    assert error.type == "BlockingCall"
+    assert "open from inside a workflow" in error.message
+
+
 @pytest.mark.parametrize("value", [object(), "\ud83d"], ids=["an object", "half a pair"])
 async def test_a_question_that_cannot_be_shown_fails_the_run(bench, value) -> None:
     error = await failure_of(bench(of_node(lambda _state: interrupt(value)), GREETING), {"x": 1})
