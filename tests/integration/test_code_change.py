@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import operator
+from dataclasses import replace
 from typing import Annotated, Any, TypedDict
 
-import pytest
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
-from agents import Agent, Registry, Resources
+from agents import Agent, Resources
 from agents.testing import ScriptedModel
 from tests.integration.cases import add, multiply
-from tests.integration.conftest import PATIENCE, Bench
+from tests.integration.conftest import PATIENCE
 from tests.integration.test_agent_workflow import questions_of
 
 SILENT = ScriptedModel(script=[])
@@ -53,21 +53,14 @@ async def task_failed(handle: WorkflowHandle[Any, Any]) -> WorkflowTaskFailedCau
             await asyncio.sleep(0.1)
 
 
-def other(made: Bench, agent: Agent | None) -> Bench:
-    """A worker of the same task queue with other code. Without an agent, one to which the run's is unknown."""
-    changed = Bench(made.client, agent or Agent("another", made.agent.build, tools=[add]), SILENT, made.settings, [])
-    assert (agent is None) == ("summing" not in Registry.of([changed.agent]).agents)
-    return changed
-
-
-@pytest.mark.parametrize("changed", [summing(1), None], ids=["another tool", "without the agent"])
-async def test_a_run_under_way_waits_for_its_code_and_then_completes(bench, changed) -> None:
+async def test_a_run_under_way_waits_for_its_code_and_then_completes(bench) -> None:
     made = bench(summing(0), SILENT)
+    changed = replace(made, agent=summing(1))
 
     async with made.worker():
         handle = await made.start({"numbers": []})
         [question] = await questions_of(handle)
-    async with other(made, changed).worker():
+    async with changed.worker():
         answering = asyncio.create_task(handle.execute_update("answer", args=[question["id"], 7]))
         cause = await task_failed(handle)
         status = (await handle.describe()).status
