@@ -12,6 +12,7 @@ from temporalio import activity
 from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.effects import EffectRequest, EffectResponse
 from activities.model import ModelRequest
 from activities.node import NodeRequest, NodeResponse
 from activities.retrieval import RETRIEVE, RetrievalRequest, RetrievalResponse
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_core.tools import BaseTool
+    from pydantic import BaseModel
 
     from temporal.checking.building import Subject
     from temporal.checking.record import Script
@@ -48,7 +50,7 @@ class Canned:
         self.models: list[str] = []
         self.made_up: list[str] = []
 
-    def answer(self, name: str, request: Any) -> ToolResponse | NodeResponse | None:
+    def answer(self, name: str, request: Any) -> BaseModel | None:
         """`None` where the step is to be carried out."""
         match request:
             case ModelRequest():
@@ -60,6 +62,9 @@ class Canned:
             case NodeRequest() if name in self._script.tools or not self._run_tools:
                 self.made_up.append(name)
                 return NodeResponse(value=encode(self._of_node(name, request)))
+            case EffectRequest() if name in self._script.tools or not self._run_tools:
+                self.made_up.append(name)
+                return EffectResponse()
             case _:
                 return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_cli import Ended, ended
+from tests.acceptance.test_cli import Ended
+
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = {
@@ -21,7 +24,6 @@ SCRIPT = {
 @pytest.fixture
 def perdure():
     """Calls it from the folder of the example, which is not installed."""
-    import asyncio  # noqa: PLC0415 -- for this fixture alone
 
     async def call(*arguments: str) -> Ended:
         process = await asyncio.create_subprocess_exec(
@@ -31,7 +33,9 @@ def perdure():
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        return await ended(process)
+        async with asyncio.timeout(500):
+            out, err = await process.communicate()
+        return Ended(process.returncode or 0, out.decode(), err.decode())
 
     return call
 

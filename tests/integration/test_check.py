@@ -12,6 +12,8 @@ from temporal.checking.check import check
 from temporal.checking.report import Finding, Report
 from temporal.dev.stack import Stack
 
+pytestmark = pytest.mark.timeout(600)
+
 FLAWED = Path(__file__).with_name("flawed.py")
 LINES = {
     line.rpartition("here: ")[2]: f"{FLAWED}:{number}"
