@@ -106,9 +106,13 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
 
 
 def _settle_memory() -> None:
-    """What is loaded by now stays: the collector need not look through it again and again."""
+    """What is loaded by now stays: the collector need not look through it again and again.
+
+    A run leaves some hundred objects in cycles, so looking for them once in ten runs is enough.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)
 
 
 async def _serve(worker: Worker, stop: asyncio.Event) -> None:
