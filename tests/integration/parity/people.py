@@ -11,7 +11,7 @@ from agents.testing import call
 from tests.integration.cases import add, confirm
 from tests.integration.parity.case import Case, reacting
 from tests.integration.parity.graphs import EMPTY, Totals, going_through, on_path
-from tests.integration.parity.tools import around_tools, both
+from tests.integration.parity.tools import both
 
 
 def one(_resources: Any) -> Any:
@@ -96,7 +96,7 @@ CASES = [
     ),
     Case(
         "questions-of-two-tools",
-        around_tools(),
+        reacting(),
         "please",
         [
             both(

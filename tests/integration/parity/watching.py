@@ -121,11 +121,17 @@ def supersteps(stream: Stream) -> list[Any]:
     """
     namespaces: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for event in stream:
-        namespaces[event.namespace].append([event.mode, without_ids(event.value)])
+        namespaces[event.namespace].append([event.mode, _with_questions_sorted(without_ids(event.value))])
     told = [
         [[part.partition(":")[0] for part in namespace], _in_steps(events)] for namespace, events in namespaces.items()
     ]
     return sorted(told, key=repr)
+
+
+def _with_questions_sorted(value: Any) -> Any:
+    if isinstance(value, dict) and isinstance(asked := value.get("__interrupt__"), list):
+        return value | {"__interrupt__": sorted(asked, key=repr)}
+    return value
 
 
 def _in_steps(events: list[Any]) -> list[Any]:
