@@ -19,10 +19,22 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.language_models.base import LanguageModelInput
     from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
 
+    from agents.agent import Agent
     from agents.registry import Registry
 
 CALL_MODEL = "call_model"
+
+
+class ChangedTool(BaseModel):
+    """One of the agent's own tools, as a middleware has changed what the model is told of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tool: str
+    description: str
+    extras: dict[str, Any] | None
 
 
 class ModelRequest(BaseModel):
@@ -33,7 +45,7 @@ class ModelRequest(BaseModel):
     agent: str
     model: str
     transcript: TranscriptPart
-    tools: list[str | dict[str, Any]] = []
+    tools: list[str | ChangedTool | dict[str, Any]] = []
     options: dict[str, Any] = {}
     tags: list[str] = []
 
@@ -86,8 +98,7 @@ class ModelCalls:
     def _bound(self, request: ModelRequest) -> Runnable[LanguageModelInput, BaseMessage]:
         model = self._chat_model(request.model)
         if request.tools:
-            agent = self._registry[request.agent]
-            tools = [agent.tool(tool) if isinstance(tool, str) else tool for tool in request.tools]
+            tools = [_tool(self._registry[request.agent], tool) for tool in request.tools]
             return model.bind_tools(tools, **request.options)
         return model.bind(**request.options) if request.options else model
 
@@ -100,6 +111,16 @@ def _refuse_malformed(message: BaseMessage) -> None:
             f"The model called {call['name'] or 'a tool'!r} with arguments that are no JSON: "
             f"{(call['args'] or '')[:200]!r}. If it keeps doing so, simplify the tool's arguments or use another model."
         )
+
+
+def _tool(agent: Agent, tool: str | ChangedTool | dict[str, Any]) -> BaseTool | dict[str, Any]:
+    match tool:
+        case str():
+            return agent.tool(tool)
+        case ChangedTool():
+            return agent.tool(tool.tool).model_copy(update={"description": tool.description, "extras": tool.extras})
+        case _:
+            return tool
 
 
 def tokens(message: BaseMessage) -> tuple[int, int]:

@@ -7,7 +7,7 @@ command -v uv >/dev/null || { echo "lock: uv is not on PATH. Install it from htt
 
 compile() { uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header "$@"; }
 
-compile pyproject.toml "$@" -o requirements.lock
+compile pyproject.toml "$@" -o requirements.lock -c scripts/constraints.txt
 compile pyproject.toml "$@" -o requirements-dev.lock --group dev --group bench -c requirements.lock
 compile pyproject.toml "$@" -o requirements-pictures.lock --group dev --group bench --group pictures \
     -c requirements-dev.lock

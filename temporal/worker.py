@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import importlib
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
@@ -148,8 +149,15 @@ def _search(retrieval: Retrieval, collection: str, limit: int) -> BaseRetriever:
     return WeaviateRetriever(retrieval=retrieval, collection=collection, limit=limit)
 
 
+IMPORTED_LATE = ("langchain_openai.chat_models.base",)
+"""What LangChain imports, where it is installed, while an agent runs: that takes longer than a workflow may."""
+
+
 def ready_process() -> None:
     """Patch and guard this process for workflows. Done once; needed wherever workflow code runs."""
+    for module in IMPORTED_LATE:
+        with suppress(ImportError):
+            importlib.import_module(module)
     determinism.install()
     guard.install()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import random
 import sys
 import time
@@ -211,6 +212,17 @@ SITES: tuple[str, ...] = (
 )
 """Every name through which LangGraph and LangChain, in graph code, reach what differs from run to run."""
 
+DEEPAGENTS_SITES: tuple[str, ...] = (
+    "deepagents.backends.utils.datetime",
+    "deepagents.middleware._message_eviction.uuid4",
+    "deepagents.middleware._overflow_clip.uuid",
+    "deepagents.middleware.filesystem.uuid",
+    "deepagents.middleware.rubric.uuid",
+    "deepagents.middleware.summarization.datetime",
+    "deepagents.middleware.summarization.uuid",
+)
+"""The same of `deepagents`, where it is installed."""
+
 UNPATCHED: frozenset[str] = frozenset(
     {
         # middleware and limiters that do their own I/O or waiting belong in activities
@@ -218,6 +230,14 @@ UNPATCHED: frozenset[str] = frozenset(
         "langchain.agents.middleware.shell_tool.time",
         "langchain.agents.middleware.shell_tool.uuid",
         "langchain_core.rate_limiters.time",
+        "deepagents.backends.context_hub.time",
+        "deepagents.backends.filesystem.datetime",
+        "deepagents.backends.filesystem.time",
+        "deepagents.backends.local_shell.uuid",
+        "deepagents.middleware._video.time",
+        "deepagents.middleware.async_subagents.datetime",
+        "deepagents.profiles.harness._nvidia_nemotron_3_ultra.time",
+        "deepagents.profiles.harness._nvidia_nemotron_3_ultra.uuid",
         # tracing is off in workflows
         "langchain_core.tracers.langchain.datetime",
         # drawing a graph
@@ -251,7 +271,7 @@ def install() -> None:
     `asyncio.as_completed` is replaced where it stands: LangChain and graphs alike call it there.
     """
     asyncio.as_completed = as_completed  # type: ignore[assignment] # narrower, as callers use it
-    for site in SITES:
+    for site in (*SITES, *(DEEPAGENTS_SITES if importlib.util.find_spec("deepagents") else ())):
         module_name, _, name = site.rpartition(".")
         module = importlib.import_module(module_name)
         held = getattr(module, name, None)
@@ -268,7 +288,7 @@ def install() -> None:
 def unlisted() -> Iterator[str]:
     """Names in the loaded libraries that hold a replaceable object and stand in neither list."""
     for module_name, module in sorted(sys.modules.items()):
-        if module_name.partition(".")[0] not in {"langgraph", "langchain", "langchain_core"}:
+        if module_name.partition(".")[0] not in {"langgraph", "langchain", "langchain_core", "deepagents"}:
             continue
         for name, held in vars(module).items():
             site = f"{module_name}.{name}"

@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from activities.model import CALL_MODEL, ModelRequest, ModelResponse, tokens
+from activities.model import CALL_MODEL, ChangedTool, ModelRequest, ModelResponse, tokens
 from agents.options import step_options
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+    from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.runnables import Runnable
 
@@ -33,10 +34,16 @@ class DurableModel(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         return {"model": self.model}
 
+    def _get_ls_params(self, stop: list[str] | None = None, **options: Any) -> LangSmithParams:
+        """Middleware asks here whose model it is: `openai`, of `openai:gpt-5` and of servers with OpenAI's protocol."""
+        provider, _, model = self.model.partition(":")
+        given = super()._get_ls_params(stop, **options)
+        return {**given, "ls_provider": "openai" if model.startswith("//") else provider} if model else given
+
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: Any = None, **options: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """A tool of the agent travels by its name, any other by its specification."""
+        """A tool of the agent travels by its name and what a middleware changed, any other by its specification."""
         if tool_choice is not None:
             options["tool_choice"] = tool_choice
         return self.bind(tools=[_specification(tool) for tool in tools], **options)
@@ -49,7 +56,7 @@ class DurableModel(BaseChatModel):
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         *,
-        tools: Sequence[str | dict[str, Any]] = (),
+        tools: Sequence[str | ChangedTool | dict[str, Any]] = (),
         **bound: Any,
     ) -> ChatResult:
         run = current_run()
@@ -70,9 +77,11 @@ class DurableModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=response.message)])
 
 
-def _specification(tool: Any) -> str | dict[str, Any]:
+def _specification(tool: Any) -> str | ChangedTool | dict[str, Any]:
     if isinstance(tool, DurableTool):
-        return tool.name
+        said, original = (tool.description, tool.extras), (tool.stands_for.description, tool.stands_for.extras)
+        changed = ChangedTool(tool=tool.name, description=tool.description, extras=tool.extras)
+        return tool.name if said == original else changed
     return tool if isinstance(tool, dict) else convert_to_openai_tool(tool)
 
 

@@ -17,7 +17,7 @@ from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import get_runtime
 from langgraph.store.base import BaseStore
 from langgraph.types import Command
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from temporalio import workflow
 
 from activities.tool import MovedMessages, RuntimeData, ToolRequest, config_parameters, types_of
@@ -41,6 +41,8 @@ _CALL_ID: ContextVar[str | None] = ContextVar("perdure_call_id", default=None)
 
 class DurableTool(StructuredTool):
     """The same name, schema and policies as the tool it stands for; its body is an activity."""
+
+    stands_for: BaseTool = Field(exclude=True, repr=False)
 
     async def ainvoke(self, *args: Any, **options: Any) -> Any:
         """Hundreds may begin in one task of the workflow, thousands may not."""
@@ -82,6 +84,8 @@ def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
         handle_validation_error=tool.handle_validation_error,
         tags=tool.tags,
         metadata=tool.metadata,
+        extras=tool.extras,
+        stands_for=tool,
     )
 
 

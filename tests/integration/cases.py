@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import ModelCallLimitMiddleware, TodoListMiddleware
 from langchain.tools import ToolRuntime
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolCallId, ToolException, tool
 from langgraph.config import get_stream_writer
-from langgraph.func import entrypoint, task
-from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedState
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel, Field
@@ -136,30 +134,6 @@ class Totals(TypedDict):
     path: Annotated[list[str], operator.add]
 
 
-def branching(_resources: Resources) -> Any:
-    """Synchronous nodes, a synchronous conditional edge, a lambda, a loop and a join."""
-
-    def grow(state: Totals) -> dict[str, Any]:
-        return {"numbers": [len(state["numbers"])], "path": ["grow"]}
-
-    async def left(_state: Totals) -> dict[str, Any]:
-        return {"path": ["left"]}
-
-    def route(state: Totals) -> list[str] | str:
-        return "grow" if len(state["numbers"]) < 3 else ["left", "right"]
-
-    graph = StateGraph(Totals)
-    graph.add_node("grow", grow)
-    graph.add_node("left", left)
-    graph.add_node("right", lambda _state: {"path": ["right"]})
-    graph.add_node("join", lambda state: {"path": [f"join {sum(state['numbers'])}"]})
-    graph.add_edge(START, "grow")
-    graph.add_conditional_edges("grow", route, ["grow", "left", "right"])
-    graph.add_edge(["left", "right"], "join")
-    graph.add_edge("join", END)
-    return graph
-
-
 def fan_out(_resources: Resources) -> Any:
     graph = StateGraph(Totals)
     graph.add_node("square", lambda number: {"numbers": [number * number]})
@@ -187,18 +161,6 @@ def team(resources: Resources) -> Any:
     return graph
 
 
-def functional(_resources: Resources) -> Any:
-    @task
-    def double(number: int) -> int:
-        return number * 2
-
-    @entrypoint()
-    async def program(numbers: list[int]) -> list[int]:
-        return [await double(number) for number in numbers]
-
-    return program
-
-
 def asking(_resources: Resources) -> Any:
     """Two questions in one node, after a counter that must count the node's three starts."""
     graph = StateGraph(Totals)
@@ -217,102 +179,3 @@ def asking(_resources: Resources) -> Any:
 def confirm(action: str) -> str:
     """Ask a person."""
     return f"{action}: {interrupt({'confirm': action})}"
-
-
-CASES = [
-    Case(agent_with(add), "hi", ["call_model"], [AIMessage("Hello.")]),
-    Case(
-        agent_with(add, multiply),
-        "both",
-        ["call_model", "add", "multiply", "call_model"],
-        [two_calls(), AIMessage("3 and 12")],
-    ),
-    Case(
-        agent_with(count_messages),
-        "count",
-        ["call_model", "count_messages", "call_model"],
-        [call("count_messages"), AIMessage("counted")],
-    ),
-    Case(
-        agent_with(first_words),
-        "in the beginning",
-        ["call_model", "first_words", "call_model"],
-        [call("first_words"), AIMessage("so it began")],
-    ),
-    Case(agent_with(note), "note it", ["call_model", "note", "call_model"], [call("note", text="x"), AIMessage("ok")]),
-    Case(
-        agent_with(look_up),
-        "look",
-        ["call_model", "look_up", "call_model"],
-        [call("look_up", word="durable"), AIMessage("seen")],
-    ),
-    Case(
-        agent_with(refuse),
-        "please",
-        ["call_model", "refuse", "call_model"],
-        [call("refuse", reason="no"), AIMessage("it refused")],
-    ),
-    Case(
-        agent_with(add),
-        "wrong arguments",
-        ["call_model", "call_model"],
-        [call("add", a="one", b=2), AIMessage("the tool said no")],
-    ),
-    Case(
-        agent_with(add),
-        "unknown tool",
-        ["call_model", "call_model"],
-        [call("subtract", a=1, b=2), AIMessage("there is none")],
-    ),
-    Case(
-        agent_with(announce),
-        "write",
-        ["call_model", "announce", "call_model"],
-        [call("announce", text="soon"), AIMessage("done")],
-    ),
-    Case(
-        agent_with(mirror),
-        "mirror",
-        ["call_model", "mirror", "call_model"],
-        [call("mirror", point={"x": 1, "y": 2}), AIMessage("mirrored")],
-    ),
-    Case(
-        agent_with(add, response_format=Point),
-        "structured",
-        ["call_model", "add", "call_model"],
-        [call("add", a=1, b=1), call("Point", x=2, y=3)],
-    ),
-    Case(
-        agent_with(add, middleware=[TodoListMiddleware(), ModelCallLimitMiddleware(run_limit=2, exit_behavior="end")]),
-        "limited",
-        ["call_model", "add", "call_model", "add"],
-        [call("add", "one", a=1, b=1), call("add", "two", a=2, b=2), AIMessage("never reached")],
-    ),
-    Case(
-        agent_with(where),
-        "config",
-        ["call_model", "where", "call_model"],
-        [call("where", place="here"), AIMessage("there")],
-    ),
-    Case(
-        agent_with(weigh),
-        "alias",
-        ["call_model", "weigh", "call_model"],
-        [call("weigh", parcel={"Weight": 3}), AIMessage("three")],
-    ),
-    Case(
-        agent_with(receipt),
-        "call id",
-        ["call_model", "receipt", "call_model"],
-        [call("receipt", amount=3), AIMessage("written")],
-    ),
-    Case(Agent("branching", branching), {"numbers": [], "path": []}, []),
-    Case(Agent("fan-out", fan_out), {"numbers": [], "path": []}, []),
-    Case(
-        Agent("team", team, tools=[add]),
-        {"messages": [("user", "work")]},
-        ["call_model", "add", "call_model"],
-        [call("add", a=1, b=1), AIMessage("two")],
-    ),
-    Case(Agent("functional", functional), [1, 2, 3], []),
-]

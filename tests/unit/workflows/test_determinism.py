@@ -6,6 +6,7 @@ import time
 import uuid
 from datetime import UTC
 
+import deepagents
 import langchain.agents.middleware
 import langchain_core.language_models.chat_models
 import langchain_core.retrievers
@@ -17,6 +18,7 @@ import pytest
 from workflows import determinism
 
 LOADED = (
+    deepagents,
     langchain.agents.middleware,
     langchain_core.retrievers,
     langgraph.func,
@@ -27,7 +29,7 @@ LOADED = (
 determinism.install()
 
 
-@pytest.mark.parametrize("site", determinism.SITES)
+@pytest.mark.parametrize("site", [*determinism.SITES, *determinism.DEEPAGENTS_SITES])
 def test_a_site_holds_a_stand_in(site) -> None:
     module, _, name = site.rpartition(".")
 

@@ -1,0 +1,19 @@
+"""The cases of the parity suite, by theme."""
+
+from tests.integration.parity import (
+    answers,
+    deep,
+    edges,
+    functional,
+    graphs,
+    hooks,
+    middleware,
+    people,
+    policies,
+    subgraphs,
+    tools,
+)
+from tests.integration.parity.case import Case
+
+THEMES = (graphs, edges, subgraphs, functional, tools, middleware, hooks, answers, people, policies, deep)
+CASES: list[Case] = [case for theme in THEMES for case in theme.CASES]
