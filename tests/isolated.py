@@ -159,5 +159,7 @@ TOOLS = [durable(effect="idempotent")(each) for each in _TOOLS]
 """What they note is in files of one name, so they may be tried again."""
 STEP = StepOptions(attempts=3, heartbeat=timedelta(seconds=3))
 agent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=STEP, isolation={"answer": "process"})
-asynchronous = Agent("isolated", build, tools=[die_in_the_worker, shout], tool_step=STEP)
+asynchronous = Agent(
+    "isolated", build, tools=[durable(effect="idempotent")(each) for each in (die_in_the_worker, shout)], tool_step=STEP
+)
 persistent = Agent("isolated", build, tools=TOOLS, types=[Money], tool_step=StepOptions(attempts=9))
