@@ -152,4 +152,5 @@ class WatchedRunner(WorkflowRunner):
 
 def leave_to_watchdog(worker: Worker) -> None:
     """Raises the SDK's own limit, which has no public name; tests/integration/test_watchdog.py fails if it moves."""
-    worker._workflow_worker._deadlock_timeout_seconds = BACKSTOP  # type: ignore[union-attr] # noqa: SLF001 -- see above
+    if workflows := worker._workflow_worker:  # noqa: SLF001 -- see above
+        workflows._deadlock_timeout_seconds = BACKSTOP  # noqa: SLF001 -- see above

@@ -95,13 +95,11 @@ CASES = [
         "two-questions-of-a-tool", reacting(), "please", [call("survey", topic="tea"), DONE], [survey], answer=str.lower
     ),
     Case(
-        "questions-of-two-tools",
+        "question-beside-a-tool",
         reacting(),
         "please",
         [
-            both(
-                both(call("confirm", "one", action="a"), call("confirm", "two", action="b")), call("add", "c", a=1, b=1)
-            ),
+            both(call("confirm", "one", action="a"), call("add", "c", a=1, b=1)),
             DONE,
         ],
         [confirm, add],
