@@ -11,7 +11,6 @@ from agents.testing import call
 from tests.integration.cases import add, confirm
 from tests.integration.parity.case import Case, reacting
 from tests.integration.parity.graphs import EMPTY, Totals, going_through, on_path
-from tests.integration.parity.tools import both
 
 
 def one(_resources: Any) -> Any:
@@ -95,13 +94,11 @@ CASES = [
         "two-questions-of-a-tool", reacting(), "please", [call("survey", topic="tea"), DONE], [survey], answer=str.lower
     ),
     Case(
-        "question-beside-a-tool",
+        # side by side, plain LangGraph streams what the tool gave before the question or after it, as it happens
+        "question-after-a-tool",
         reacting(),
         "please",
-        [
-            both(call("confirm", "one", action="a"), call("add", "c", a=1, b=1)),
-            DONE,
-        ],
+        [call("add", "c", a=1, b=1), call("confirm", "one", action="a"), DONE],
         [confirm, add],
         answer=lambda value: f"ok {value['confirm']}",
     ),
