@@ -40,6 +40,7 @@ from workflows.contracts import (
     IngestInput,
     IngestProgress,
     IngestResult,
+    Question,
     explain,
 )
 from workflows.steps import shorten
@@ -163,6 +164,21 @@ class Run:
         if self.log is not None:
             async for token in self.log.follow(self.id):
                 yield token
+
+    async def questions(self) -> list[Question]:
+        """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
+        with _explained(self.target, self.id):
+            handle = self.client.get_workflow_handle(self.id)
+            waiting = await (await handle.describe()).memo_value("questions", [])
+            if not waiting:
+                return []
+            try:
+                asked: list[Question] = await handle.query(
+                    "questions", result_type=list[Question], rpc_timeout=timedelta(seconds=2)
+                )
+            except (RPCError, WorkflowQueryFailedError):  # no worker answers for it at the moment
+                return []
+        return [question for question in asked if question.id in waiting]
 
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""

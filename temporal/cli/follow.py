@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from temporal.cli.errors import say
 from temporal.client import ServerUnreachable
-from workflows.contracts import INGEST_WORKFLOW
+from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from temporal.cli.display import Display
     from temporal.client import Run
-    from workflows.contracts import IngestResult
+    from workflows.contracts import IngestResult, Question
 
 INTERVAL = 1.0
 
@@ -40,8 +41,8 @@ async def wait_ingested(run: Run, display: Display) -> IngestResult:
 
 @asynccontextmanager
 async def announcing_waits(run: Run, display: Display) -> AsyncIterator[None]:
-    """Says so while no worker takes up what `run` has to do."""
-    async with _meanwhile(_announce_waits(run, display)):
+    """Says so while no worker takes up what `run` has to do, and while it waits for people."""
+    async with _meanwhile(_announce_waits(run, display)), _meanwhile(_announce_questions(run, display)):
         yield
 
 
@@ -69,6 +70,25 @@ async def _announce_waits(run: Run, display: Display) -> None:
             display.note("A worker took it up.")
             announced = False
         waited = waits
+
+
+async def _announce_questions(run: Run, display: Display) -> None:
+    announced: set[str] = set()
+    while run.kind == AGENT_WORKFLOW:
+        await asyncio.sleep(INTERVAL)
+        for question in await run.questions():
+            if question.id not in announced:
+                announced.add(question.id)
+                display.note(_asked(run, question))
+
+
+def _asked(run: Run, question: Question) -> str:
+    told = json.dumps(question.value, ensure_ascii=False)
+    return (
+        f"The run asks: {told}\n"
+        f"Answer it: temporal workflow update execute --address {run.target.address} --workflow-id {run.id} "
+        f"--name answer --input '\"{question.id}\"' --input '<your answer, as JSON>'"
+    )
 
 
 async def _show_tokens(run: Run, display: Display) -> None:
