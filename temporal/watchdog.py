@@ -35,6 +35,9 @@ so that much work in small pieces is not mistaken for it. The server waits 10 se
 LOOKS_EVERY = 0.2
 """Seconds between two looks at the processor time, while a workflow is at work."""
 
+ENDS_AFTER = 10.0
+"""Seconds without a workflow at work after which the watchdog's own thread ends, until there is one again."""
+
 BACKSTOP = 30
 """Seconds by the clock after which the SDK gives up a workflow's thread that is blocked where Python can't end it."""
 
@@ -52,14 +55,14 @@ class _Activation:
 
 
 class Watchdog:
-    """Looks after the threads of one worker that run workflows. Its own thread sleeps while there are none."""
+    """Looks after the threads of one worker that run workflows. Its own sleeps while there are none, and then ends."""
 
     def __init__(self) -> None:
         self._watched: dict[int, _Activation] = {}
         self._changed = threading.Condition()
+        self._is_awake = False
         self.stuck: dict[str, str] = {}
         """Runs that were interrupted, and why: what they say to it may come too late for the server."""
-        threading.Thread(target=self._watch, name="perdure-watchdog", daemon=True).start()
 
     @contextmanager
     def watching(self, run: str) -> Iterator[None]:
@@ -68,6 +71,9 @@ class Watchdog:
         with self._changed:
             self._watched[thread] = _Activation(run, thread, processor_seconds(thread))
             self._changed.notify()
+            if not self._is_awake:
+                self._is_awake = True
+                threading.Thread(target=self._watch, name="perdure-watchdog", daemon=True).start()
         try:
             yield
         finally:
@@ -77,7 +83,9 @@ class Watchdog:
     def _watch(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._watched)
+                if not self._changed.wait_for(lambda: self._watched, timeout=ENDS_AFTER):
+                    self._is_awake = False
+                    return
                 for activation in self._watched.values():
                     self._look(activation)
             time.sleep(LOOKS_EVERY)
