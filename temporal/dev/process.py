@@ -114,7 +114,7 @@ class Child:
     def crash(self) -> ChildCrashedError:
         """Describe an end that nobody asked for."""
         said = self._log_tail()
-        kind = PortLostError if "address already in use" in said.lower() else ChildCrashedError
+        kind = PortLostError if self._lost_its_port() else ChildCrashedError
         return kind(f"{self.command.name} (pid {self.pid}) {self._how_it_ended()}.\n{said}")
 
     def _how_it_ended(self) -> str:
@@ -122,6 +122,11 @@ class Child:
         if code is not None and code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended by itself with exit code {code}"
+
+    def _lost_its_port(self) -> bool:
+        """Looks through the whole log: a program that panics says why first, and then where, at length."""
+        log = self.command.log
+        return log.exists() and "address already in use" in log.read_text(errors="replace").lower()
 
     def _log_tail(self) -> str:
         lines = tail(self.command.log)

@@ -82,6 +82,14 @@ async def test_a_lost_port_is_told_apart_from_other_ends(log):
         await child.ready(never, within=60)
 
 
+async def test_a_lost_port_is_found_before_a_long_trace(log):
+    trace = "import sys; sys.exit('panic: bind: address already in use' + chr(10) + 40 * ('at somewhere' + chr(10)))"
+    child = await Child.start(python(trace, log))
+
+    with pytest.raises(PortLostError):
+        await child.ready(never, within=60)
+
+
 async def test_a_child_that_is_never_ready_is_reported(log):
     child = await Child.start(python(SLEEP, log))
 
