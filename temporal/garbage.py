@@ -106,9 +106,9 @@ async def collect(
     if not dry_run:
         for path in (path for folder in doomed for path in folder.objects):
             await blobs.delete(path, unless_written_since=now - fresh)
-    removed, kept = Amount(), Amount()
+    removed, kept, gone = Amount(), Amount(), {folder.path for folder in doomed}
     for folder in folders:
-        (removed if folder in doomed else kept).add(folder)
+        (removed if folder.path in gone else kept).add(folder)
     return Collection(removed, kept)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from temporal.dev.ports import free_ports
 
 RCLONE = Path(sys.executable).with_name("rclone")
 KEY, SECRET = "perdure-tests", "the-secret-of-the-tests"
@@ -20,7 +21,7 @@ PATIENCE = 30.0
 async def s3_server(folder: Path, bucket: str) -> AsyncIterator[dict[str, str]]:
     """The variables by which a client finds it. What is stored is in `folder`."""
     (folder / bucket).mkdir(parents=True)
-    port = _free_port()
+    [port] = free_ports(1)
     process = await asyncio.create_subprocess_exec(
         *(RCLONE, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--config", os.devnull, folder),
         env={**os.environ, "RCLONE_AUTH_KEY": f'"{KEY},{SECRET}"', "RCLONE_LOG_FILE": str(folder / "log")},
@@ -49,10 +50,3 @@ async def _answers(port: int) -> None:
             writer.close()
             await writer.wait_closed()
             return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
