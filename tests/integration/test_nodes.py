@@ -25,11 +25,11 @@ from pydantic import BaseModel
 from temporalio.api.enums.v1 import EventType
 
 from agents import Agent, Resources, StepOptions
+from agents.exchange import output_of
 from agents.testing import ScriptedModel, call, run_live
 from tests.integration.cases import Totals, add, multiply, two_calls
 from tests.integration.conftest import steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
-from workflows.agent import output_of
 
 ACTIVITY = {"execute_in": "activity", "start_to_close_timeout": timedelta(seconds=30)}
 SILENT = ScriptedModel(script=[])

@@ -29,13 +29,13 @@ from activities.weaviate_store import WeaviateStore
 from activities.wire import Types, types_in
 from agents import Agent, Resources
 from agents.errors import CollectionMismatch
+from agents.exchange import output_of
 from agents.options import StepOptions
 from agents.testing import ScriptedModel, call, run_live
 from temporal.dev.stack import Stack
 from tests.integration.conftest import steps
 from tests.integration.documents import OtherEmbedder, connection
 from tests.integration.test_agent_workflow import GREETING, failure_of
-from workflows.agent import output_of
 
 MakeStore = Callable[[Types], BaseStore]
 
