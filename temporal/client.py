@@ -27,6 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.events import TokenLog
 from agents.errors import FatalError, InvalidInput, PayloadMissing, RetryableError
+from temporal import travel
 from temporal.converter import data_converter
 from temporal.outcome import failed_run
 from temporal.progress import waits_for_worker, watch_steps
@@ -43,6 +44,7 @@ from workflows.contracts import (
     Question,
     explain,
 )
+from workflows.state import MOST_TOLD
 from workflows.steps import shorten
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from activities.events import Token
     from temporal.settings import Settings
     from temporal.steps import Step
+    from workflows.state import RunState, StateHistory
 
 CONNECT_TIMEOUT = 4.0
 EXIT_PAUSE = 0.05
@@ -180,6 +183,16 @@ class Run:
                 return []
         return [question for question in asked if question.id in waiting]
 
+    async def state(self, checkpoint: str | None = None) -> RunState:
+        """The state as of a checkpoint, its newest unasked. Raises `CheckpointPruned`."""
+        with _explained(self.target, self.id):
+            return await travel.state_of(self, checkpoint)
+
+    async def history(self, most: int = MOST_TOLD) -> StateHistory:
+        """The checkpoints that are kept, and the last supersteps, with what they did and cost."""
+        with _explained(self.target, self.id):
+            return await travel.history_of(self, most)
+
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""
         with _explained(self.target, self.id):
@@ -205,19 +218,50 @@ class Agents:
     log: TokenLog | None = None
 
     async def start(
-        self, agent: str, question: Any, *, run_id: str | None = None, context: dict[str, Any] | None = None
+        self,
+        agent: str,
+        question: Any,
+        *,
+        run_id: str | None = None,
+        context: dict[str, Any] | None = None,
+        model: str | None = None,
     ) -> Run:
         """`question` is a text, or the JSON that the agent's graph takes. A `run_id` is used once and never again.
 
-        `context` becomes `runtime.context`, where the graph has a `context_schema`.
+        `context` becomes `runtime.context`, where the graph has a `context_schema`. `model` takes the place of all
+        models that the agent asks for.
         """
         try:
-            given = AgentInput(agent=agent, input=question, context=context)
+            given = AgentInput(agent=agent, input=question, context=context, model=model)
         except ValidationError as error:
             raise InvalidInput(f"Agent {agent!r} can't be given this: {explain(error)}.") from None
         if isinstance(question, str) and not question.strip():
             raise InvalidInput(f"The question for agent {agent!r} is empty. Ask it something.")
         return await self._start(AGENT_WORKFLOW, given, run_id or f"{agent}-{secrets.token_hex(4)}")
+
+    async def fork(
+        self,
+        run_id: str,
+        *,
+        checkpoint: str | None = None,
+        state: Any = None,
+        as_node: str | None = None,
+        input: Any = None,  # noqa: A002 -- what a run calls it
+        agent: str | None = None,
+        model: str | None = None,
+        context: dict[str, Any] | None = None,
+        fork_id: str | None = None,
+        repeat_effects: bool = False,
+    ) -> Run:
+        """A new run that begins at a checkpoint of another, its newest unasked, with what is to be otherwise.
+
+        Raises `CheckpointPruned`, or `EffectsWouldRepeat` where tools changed something after it, unless
+        `repeat_effects`. `temporal.travel.Change` says what the others are.
+        """
+        source = await self.find(run_id)
+        change = travel.Change(state, as_node, input, agent, model, context)
+        with _explained(self.target, run_id):
+            return await travel.fork_of(self, source, checkpoint, change, run_id=fork_id, repeat_effects=repeat_effects)
 
     async def ingest(self, given: IngestInput) -> Run:
         """One ingestion at a time fills a collection."""
@@ -237,22 +281,38 @@ class Agents:
         identifier: str,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> Run:
+        argument = given.model_dump(mode="json", exclude_none=True)
+        return await self.begin(workflow, argument, identifier, summary=_summary(given), reuse=reuse)
+
+    async def begin(
+        self,
+        workflow: str,
+        argument: Any,
+        identifier: str,
+        *,
+        summary: str,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        memo: dict[str, Any] | None = None,
+        task_queue: str | None = None,
+    ) -> Run:
+        """Starts a workflow of Perdure's. Raises `RunExists`."""
         with _explained(self.target):
             try:
                 await self.client.start_workflow(
                     workflow,
-                    given.model_dump(mode="json", exclude_none=True),
+                    argument,
                     id=identifier,
-                    task_queue=self.task_queue,
+                    task_queue=task_queue or self.task_queue,
                     id_reuse_policy=reuse,
-                    static_summary=_summary(given),
+                    static_summary=summary,
+                    memo=memo,
                 )
             except WorkflowAlreadyStartedError:
                 raise RunExists(
                     f"There is a run {identifier!r} already. Follow it with `perdure result {identifier}`, or choose "
                     "another id."
                 ) from None
-        return Run(identifier, self.client, self.target, self.task_queue, workflow, self.log)
+        return Run(identifier, self.client, self.target, task_queue or self.task_queue, workflow, self.log)
 
 
 def _summary(given: AgentInput | IngestInput) -> str:

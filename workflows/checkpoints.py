@@ -78,7 +78,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         wanted = get_checkpoint_id(config) or namespace.newest
         if wanted in namespace.checkpoints:
             return _tuple(place, wanted, namespace)
-        if namespace.pruned and wanted < min(namespace.checkpoints):
+        if namespace.pruned and wanted < min(namespace.checkpoints, default=""):
             raise CheckpointPruned(
                 f"Checkpoint {wanted} is no longer kept: of {namespace.pruned + len(namespace.checkpoints)}, "
                 f"the run has the last {len(namespace.checkpoints)}. "
@@ -166,6 +166,10 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
     async def adelete_thread(self, thread_id: str) -> None:
         self.delete_thread(thread_id)
 
+    def kept(self, thread: str) -> set[str]:
+        """The ids of the checkpoints of the thread's own graph."""
+        return {*self._namespaces.get((thread, ""), Namespace()).checkpoints}
+
     def pruned(self, thread: str) -> int:
         """How many checkpoints of the thread's own graph are no longer kept."""
         return self._namespaces.get((thread, ""), Namespace()).pruned
@@ -174,6 +178,14 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         """What is still needed to go on, without copies: hand it over, and leave this saver alone."""
         for place, namespace in self._living():
             yield from namespace.snapshots(place)
+
+    def snapshots_at(self, thread: str, checkpoint: str) -> Iterator[Snapshot]:
+        """`checkpoint` of the thread's own graph, and those of its subgraphs that were made up to its superstep."""
+        yield from self._namespaces[thread, ""].snapshots((thread, ""), checkpoint)
+        for place, namespace in self._saved():
+            for identifier, kept in namespace.checkpoints.items() if place != (thread, "") else ():
+                if kept.metadata.get("parents", {}).get("", checkpoint) <= checkpoint:
+                    yield from namespace.snapshots(place, identifier)
 
     def restore(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:

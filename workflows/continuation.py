@@ -38,6 +38,9 @@ MARK = "perdure"
 """The metadata of a payload that one execution hands to the next, with the agent's name: no client's input is taken for
 one, and who wants the name alone need not read megabytes."""
 
+FORK = "perdure-fork"
+"""The metadata of a payload that begins a fork of another run, beside `MARK`."""
+
 WHAT = "The state of the run, which goes on in a new execution,"
 
 
@@ -112,7 +115,7 @@ def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
 @collector_at_rest()
 def carried_in(raw: RawValue) -> Carried | None:
     """What the execution before this one handed over, if there was one."""
-    if MARK not in raw.payload.metadata:
+    if MARK not in raw.payload.metadata or FORK in raw.payload.metadata:
         return None
     return unpacked(raw, WHAT, Carried)
 

@@ -17,7 +17,8 @@ INGEST_WORKFLOW = "IngestWorkflow"
 class AgentInput(BaseModel):
     """What starts a run. `input` is a question, or the JSON that the agent's graph takes as its input.
 
-    `context` is the JSON that the graph's `context_schema` is made of, for `runtime.context`.
+    `context` is the JSON that the graph's `context_schema` is made of, for `runtime.context`. `model` takes the
+    place of all models that the agent asks for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +27,7 @@ class AgentInput(BaseModel):
     input: Any
     recursion_limit: int | None = Field(default=None, ge=1, le=10_000)
     context: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
+    model: str | None = Field(default=None, exclude_if=operator.not_)
 
 
 class Usage(BaseModel):
@@ -38,6 +40,9 @@ class Usage(BaseModel):
     retrievals: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+
+    def plus(self, other: Usage) -> Usage:
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields})
 
 
 class AgentResult(BaseModel):

@@ -17,9 +17,10 @@ from workflows.answers import refuse_malformed, take_answer
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, continue_run, history_is_long, refuse_endless
 from workflows.contracts import Question, Usage
+from workflows.fork import ForkSource, source_of
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.run import Run
-from workflows.state import RunState, StateHistory, history_of, state_of
+from workflows.state import MOST_TOLD, RunState, StateHistory, history_of, state_of
 
 if TYPE_CHECKING:
     from workflows.contracts import AgentInput
@@ -49,16 +50,23 @@ class RunHost:
         return list(self._questions.values())
 
     @workflow.query
-    def state(self) -> RunState | None:
-        """The run's state as of its last checkpoint, the nodes that come next, and the tasks that are pending."""
-        state = state_of(self.current) if self.current else None
+    def state(self, checkpoint: str | None = None) -> RunState | None:
+        """The run's state as of a checkpoint, its last one unasked; the nodes that come next, the pending tasks."""
+        state = state_of(self.current, checkpoint) if self.current else None
         packed(state, "The state of the run", workflow.payload_converter())
         return state
 
     @workflow.query
-    def state_history(self) -> StateHistory:
-        """The checkpoints that the run keeps, and how many it no longer has."""
-        return history_of(self.current) if self.current else StateHistory()
+    def state_history(self, most: int = MOST_TOLD) -> StateHistory:
+        """The checkpoints that the run keeps, and its last supersteps, with what they did and cost."""
+        return history_of(self.current, most) if self.current else StateHistory()
+
+    @workflow.query
+    def fork_source(self, checkpoint: str | None = None) -> ForkSource | None:
+        """What a fork of this run begins with, and what it may do again."""
+        source = source_of(self.current, checkpoint) if self.current else None
+        packed(source, "The state of the run", workflow.payload_converter())
+        return source
 
     @workflow.update
     def answer(self, identifier: str, value: Any) -> None:

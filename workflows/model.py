@@ -60,17 +60,17 @@ class DurableModel(BaseChatModel):
         **bound: Any,
     ) -> ChatResult:
         run = current_run()
-        part = run.transcript.part(messages)
+        part, model = run.transcript.part(messages), run.request.model or self.model
         request = ModelRequest(
             agent=run.agent.name,
-            model=self.model,
+            model=model,
             transcript=part,
             tools=list(tools),
             options=_sent(bound, stop),
             tags=list(run_manager.tags) if run_manager else [],
         )
         options = step_options(run_manager.metadata if run_manager else None, run.agent.model_step)
-        response = await execute_step(CALL_MODEL, request, ModelResponse, options=options, summary=self.model)
+        response = await execute_step(CALL_MODEL, request, ModelResponse, options=options, summary=model)
         run.transcript.answered(part, response.message)
         input_tokens, output_tokens = tokens(response.message)
         run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)

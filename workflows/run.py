@@ -10,6 +10,7 @@ from temporalio import workflow
 from agents.errors import FatalError
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
+from workflows.journal import Journal, superstep_here
 from workflows.transcript import TranscriptIndex
 
 if TYPE_CHECKING:
@@ -34,17 +35,31 @@ class Run:
     calls: Calls = field(default_factory=Calls)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
+    journal: Journal = field(default_factory=Journal)
+    at: dict[str, Any] = field(default_factory=dict)
+    """Where the graph is invoked next, as LangGraph addresses a checkpoint. Nothing: at its newest."""
+
+    @property
+    def thread(self) -> str:
+        return workflow.info().workflow_id
 
     @property
     def config(self) -> RunnableConfig:
         return {
-            "configurable": {"thread_id": workflow.info().workflow_id},
+            "configurable": {"thread_id": self.thread},
             "recursion_limit": self.request.recursion_limit or self.agent.recursion_limit,
         }
 
+    def config_at(self, at: dict[str, Any]) -> RunnableConfig:
+        """`config` with the address of a checkpoint."""
+        config = self.config
+        config["configurable"] = {**config["configurable"], **at}
+        return config
+
     def used(self, **counts: int) -> None:
-        totals = {name: getattr(self.usage, name) + count for name, count in counts.items()}
-        self.usage = self.usage.model_copy(update=totals)
+        usage = Usage(**counts)
+        self.usage = self.usage.plus(usage)
+        self.journal.used(superstep_here(), usage)
 
 
 def current_run() -> Run:

@@ -17,6 +17,7 @@ from temporalio.workflow import ActivityCancellationType
 import agents.errors
 from activities.sizes import LIMITS, packed
 from agents.errors import HistoryFull, StepFailed, StepTimedOut, UnsupportedValue, WorkerLost
+from workflows.journal import noting
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ async def execute_step(
     """`overrides` are arguments of Temporal's `execute_activity` that go before the options."""
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     _refuse_full_history(activity)
+    shown = shorten(options.summary or summary)
     try:
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
             _refuse_cancelled()
-            given = await _ended(
-                _started(activity, sent, options, shorten(options.summary or summary), overrides or {})
-            )
+            with noting(activity, shown):
+                given = await _ended(_started(activity, sent, options, shown, overrides or {}))
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error

@@ -25,7 +25,9 @@ from activities.wire import TAG, encode
 from agents.options import step_options, tool_options
 from workflows.calls import Place, arguments_digest
 from workflows.effects import ToolCall
+from workflows.journal import superstep_here
 from workflows.run import Run, current_run
+from workflows.steps import shorten
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
@@ -94,7 +96,8 @@ async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dic
     request = _tool_request(run, tool.name, arguments, config)
     shown = {name: value for name, value in request.arguments.items() if told is None or name in told}
     digest = arguments_digest(tool.name, shown)
-    call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable)
+    summary = _summary(request)
+    call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable, shown=shorten(summary))
     return await ToolCall(
         run=run,
         call=call,
@@ -103,7 +106,7 @@ async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dic
         step=step_options(config.get("metadata"), options.step or run.agent.tool_step),
         types=types,
         shown=shown,
-        summary=_summary(request),
+        summary=summary,
         has_artifact=tool.response_format == "content_and_artifact",
     ).carry_out()
 
@@ -115,6 +118,7 @@ def _place(run: Run, config: RunnableConfig) -> Place:
         namespace=metadata.get("langgraph_checkpoint_ns", ""),
         step=metadata.get("langgraph_step", 0),
         attempt=(run.calls.invocations, execution.node_attempt if execution else 1),
+        checkpoint=superstep_here(),
     )
 
 
