@@ -23,6 +23,9 @@ FORKED_FROM = "forked_from"
 MOST_TOLD = 100
 """Supersteps that a history tells unasked."""
 
+MOST_NAMED = 5
+"""Checkpoints that an error names."""
+
 
 class Origin(BaseModel):
     """Where a run comes from that is a fork of another."""
@@ -115,12 +118,11 @@ def history_of(run: Run, most: int = MOST_TOLD) -> StateHistory:
 
 def resolved(run: Run, checkpoint: str) -> str:
     """`checkpoint` itself, if it is kept."""
-    kept = run.saver.kept(run.thread)
+    kept = sorted(run.saver.kept(run.thread), reverse=True)
     if checkpoint in kept:
         return checkpoint
-    raise CheckpointPruned(
-        f"Checkpoint {checkpoint!r} is not kept. Kept: {', '.join(sorted(kept, reverse=True)) or 'none'}. {_note(run)}"
-    )
+    named = ", ".join(kept[:MOST_NAMED]) or "none"
+    raise CheckpointPruned(f"Checkpoint {checkpoint!r} is not kept. The newest that are: {named}. {_note(run)}")
 
 
 def origin() -> Origin | None:

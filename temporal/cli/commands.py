@@ -71,6 +71,77 @@ def result(run_id: RunId, as_json: AsJson = False) -> None:
     asyncio.run(show_result(read_settings(), run_id, as_json=as_json))
 
 
+Checkpoint = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="ID", help="One of `perdure history`; without it, the newest."),
+]
+
+
+@app.command(epilog="Example: `perdure state research-1f3a9c02 --json`")
+def state(run_id: RunId, checkpoint: Checkpoint = None, as_json: AsJson = False) -> None:
+    """Show the state of a run, running or finished, as of a checkpoint that it keeps."""
+    from temporal.cli.travel import show_state
+    from temporal.settings import read_settings
+
+    asyncio.run(show_state(read_settings(), run_id, checkpoint, as_json=as_json))
+
+
+@app.command(epilog="Example: `perdure history research-1f3a9c02`")
+def history(run_id: RunId, as_json: AsJson = False) -> None:
+    """Show what each superstep of a run did and cost, and from where it can be forked."""
+    from temporal.cli.travel import show_history
+    from temporal.settings import read_settings
+
+    asyncio.run(show_history(read_settings(), run_id, as_json=as_json))
+
+
+@app.command(epilog='Example: `perdure fork research-1f3a9c02 --input "And in short?" --model openai:gpt-5-mini`')
+def fork(
+    run_id: RunId,
+    checkpoint: Checkpoint = None,
+    state: Annotated[str | None, typer.Option("--state", metavar="JSON", help="Changes of the state.")] = None,
+    as_node: Annotated[
+        str | None, typer.Option("--as-node", help="The node that the changes seem to come from: it has run then.")
+    ] = None,
+    text: Annotated[str | None, typer.Option("--input", help="A new input, on top of the checkpoint.")] = None,
+    json_input: Annotated[bool, typer.Option("--json-input", help="The input is JSON that the graph takes.")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="In place of all models of the agent.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", help="Another agent with the same state and nodes.")] = None,
+    context: Annotated[str | None, typer.Option("--context", metavar="JSON", help="Another context.")] = None,
+    fork_id: Annotated[str | None, typer.Option("--id", help="The new run's id.")] = None,
+    repeat_effects: Annotated[
+        bool, typer.Option("--repeat-effects", help="Do again what tools did after the checkpoint.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it, print its id, and leave.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run where another one was, with something changed. The other one stays as it is."""
+    from temporal.cli.run import read_input
+    from temporal.cli.travel import fork_run, read_json
+    from temporal.settings import read_settings
+
+    change = {
+        "state": read_json(state, "--state"),
+        "as_node": as_node,
+        "input": None if text is None else read_input(text, is_json=json_input),
+        "model": model,
+        "agent": agent,
+        "context": read_json(context, "--context"),
+        "fork_id": fork_id,
+    }
+    asyncio.run(
+        fork_run(
+            read_settings(),
+            run_id,
+            checkpoint,
+            change,
+            repeat_effects=repeat_effects,
+            as_json=as_json,
+            detach=detach,
+        )
+    )
+
+
 @app.command()
 def agents() -> None:
     """List the agents that are installed, with what they do and their tools."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,10 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from langgraph.types import interrupt
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowHistory
 
 from agents import Agent, Resources, durable
 from agents.agent import LiveResources
@@ -23,10 +28,13 @@ from agents.testing import ScriptedModel, call
 from temporal.client import Agents, Run, RunExists
 from temporal.outcome import RunFailed
 from temporal.replay import scheduled
+from temporal.storage import StorageLocation
 from temporal.target import Target
 from temporal.worker import make_worker
 from tests.integration.cases import add
-from tests.integration.conftest import Bench, steps
+from tests.integration.conftest import Bench, steps, storing_client
+from tests.integration.parity.graphs import EMPTY, Totals, going_through, on_path
+from tests.integration.parity.subgraphs import remembering
 from tests.integration.test_effects import Till, tool_node
 
 SCRIPT = [call("add", "one", a=1, b=1), call("add", "two", a=2, b=2), AIMessage("Six in all.")]
@@ -101,7 +109,7 @@ async def test_a_state_is_told_as_of_each_kept_checkpoint_and_no_other(bench) ->
         run = await finished(made, agents_of(made), "Add.")
         history = await run.history()
         states = [await run.state(each.checkpoint) for each in history.checkpoints]
-        with pytest.raises(CheckpointPruned, match=r"is not kept\. Kept: "):
+        with pytest.raises(CheckpointPruned, match=r"is not kept\. The newest that are: "):
             await run.state(history.supersteps[-1].checkpoint)
 
     assert [len(state.values["messages"]) for state in states] == [6, 5, 4]
@@ -353,3 +361,141 @@ async def test_what_cant_be_forked_is_refused(bench) -> None:
             await fork.result()
         with pytest.raises(RunExists):
             await agents.fork(run.id, input="More.", fork_id=run.id)
+
+
+# Questions, subgraphs, large states
+
+
+def asking_inside(_resources: Resources) -> Any:
+    """A subgraph of three nodes, the second of which asks."""
+
+    def ask(_state: Totals) -> dict[str, Any]:
+        return {"path": [f"said {interrupt('Go on?')}"]}
+
+    inner = going_through(Totals, on_path("before"), ask, on_path("after")).compile()
+    return going_through(Totals, on_path("outer"), inner, on_path("end"))
+
+
+async def answered(made: Bench, run: Run, reply: str) -> Any:
+    [question] = await asked(run)
+    await made.client.get_workflow_handle(run.id).execute_update("answer", args=[question.id, reply])
+    return (await run.result()).output
+
+
+@pytest.mark.parametrize("durability", ["exit", "sync"])
+async def test_a_question_is_answered_otherwise_in_a_fork(bench, durability) -> None:
+    made = bench(Agent("asking", asking_inside, durability=durability), ScriptedModel(script=[]))
+
+    async with made.worker():
+        agents = agents_of(made)
+        run = await agents.start("asking", EMPTY)
+        [question] = await asked(run)
+        state = await run.state()
+        alive = await agents.fork(run.id)
+        first = await answered(made, run, "yes")
+        again = await agents.fork(run.id, checkpoint=state.checkpoint)
+        second, third = await answered(made, alive, "no"), await answered(made, again, "never")
+
+    [task] = state.tasks
+    assert (task.node, task.interrupts, task.values["path"]) == ("node-1", [question.id], ["outer", "before"])
+    assert first["path"] == ["outer", "outer", "before", "said yes", "after", "end"]
+    assert second["path"] == ["outer", "outer", "before", "said no", "after", "end"]
+    assert third["path"] == ["outer", "outer", "before", "said never", "after", "end"]
+    await replayed(made, alive)
+    await replayed(made, again)
+
+
+async def test_a_subgraph_remembers_as_of_the_checkpoint(bench) -> None:
+    made = bench(Agent("remembering", remembering, durability="sync"), ScriptedModel(script=[]))
+
+    async with made.worker():
+        agents = agents_of(made)
+        run = await finished(made, agents, EMPTY)
+        history = await run.history()
+        at = next(each.checkpoint for each in history.supersteps if each.step == 2)
+        fork = await agents.fork(run.id, checkpoint=at)
+        result = await fork.result()
+
+    saver = InMemorySaver()
+    graph = compiled_graph(made.agent, LiveResources(lambda _name: made.model)).copy({"checkpointer": saver})
+    config = {"configurable": {"thread_id": "plain"}}
+    await graph.ainvoke(EMPTY, config)
+    [state] = [each async for each in graph.aget_state_history(config) if each.metadata["step"] == 1]
+    plain = await graph.ainvoke(None, state.config)
+    assert result.output["path"] == plain["path"] == ["call 1", "call 2", "call 3"]
+    await replayed(made, fork)
+
+
+async def test_a_large_state_is_forked_by_way_of_the_storage(bench, stack, tmp_path) -> None:
+    storing = await storing_client(stack, StorageLocation("a folder", tmp_path / "storage"))
+    made = bench(adding(), Echo(script=SCRIPT), on=storing)
+
+    async with made.worker():
+        agents = agents_of(made)
+        run = await finished(made, agents, "x" * 5_000_000)
+        at = (await run.history()).supersteps[2].checkpoint
+        fork = await agents.fork(run.id, checkpoint=at)
+        result = await fork.result()
+        state = await fork.state()
+
+    assert result.output == "Six in all."
+    assert len(state.values["messages"][0]["content"]) == 5_000_000
+    history = await made.replayed(made.client.get_workflow_handle(fork.id))
+    assert sum(event.ByteSize() for event in history.events) < 100_000
+
+
+async def test_a_run_that_failed_is_taken_up_where_it_was(bench) -> None:
+    made = bench(adding(recursion_limit=3), ScriptedModel(script=SCRIPT), others=[adding(name="patient")])
+
+    async with made.worker():
+        agents = agents_of(made)
+        run = await agents.start("adding", "Add.")
+        with pytest.raises(RunFailed, match="Recursion limit of 3"):
+            await run.result()
+        fork = await agents.fork(run.id, agent="patient")
+        result = await fork.result()
+
+    assert result.output == "Six in all."
+    assert await replayed(made, fork) == ["add", "call_model"]
+
+
+# Temporal's own reset
+
+
+@pytest.mark.parametrize("effect", ["idempotent", "at_most_once"])
+async def test_a_run_that_was_reset_answers_and_keeps_its_keys(bench, effect) -> None:
+    """`temporal workflow reset` to the workflow task before the payment: the tool is told the same key again."""
+    till = Till()
+    script = [call("pay", "one", amount=5), AIMessage("Paid.")]
+    made = bench(adding(till.pay(effect=effect)), ScriptedModel(script=script))
+
+    async with made.worker():
+        run = await finished(made, agents_of(made), "Pay.")
+        before = await made.replayed(made.client.get_workflow_handle(run.id))
+        await reset(made, before)
+        result = await run.result()
+        history = await run.history()
+
+    assert result.output == "Paid."
+    assert till.amounts == [5, 5]
+    assert len({key for _, key in till.paid}) == 1
+    assert [each.nodes for each in history.supersteps] == [["model"], ["tools"], ["model"], ["__start__"]]
+    assert await replayed(made, run) == ["call_model", "pay", "call_model"]
+
+
+async def reset(made: Bench, history: WorkflowHistory) -> None:
+    """To the task of the workflow that started `pay`."""
+    scheduled_by = next(
+        event.activity_task_scheduled_event_attributes.workflow_task_completed_event_id
+        for event in history.events
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "pay"
+    )
+    await made.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace="default",
+            workflow_execution=WorkflowExecution(workflow_id=history.workflow_id),
+            reason="test",
+            workflow_task_finish_event_id=scheduled_by,
+            request_id=uuid.uuid4().hex,
+        )
+    )
