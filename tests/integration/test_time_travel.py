@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
-from langgraph.types import interrupt
+from langgraph.types import Send, interrupt
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowHistory
@@ -481,6 +481,41 @@ async def test_a_run_that_was_reset_answers_and_keeps_its_keys(bench, effect) ->
     assert len({key for _, key in till.paid}) == 1
     assert [each.nodes for each in history.supersteps] == [["model"], ["tools"], ["model"], ["__start__"]]
     assert await replayed(made, run) == ["call_model", "pay", "call_model"]
+
+
+async def test_a_reset_replays_what_ran_side_by_side_in_its_order(bench) -> None:
+    """Sets of tasks are iterated in the order of hashes, which must not depend on the execution's id."""
+    till = Till()
+
+    def build(resources: Resources) -> Any:
+        adds, pays = resources.tools
+
+        async def work(state: Totals) -> dict[str, Any]:
+            [number] = state["numbers"]
+            for _ in range(3):
+                number = int(await adds.ainvoke({"a": number, "b": 1}))
+            return {"path": [str(number)]}
+
+        async def finish(state: Totals) -> dict[str, Any]:
+            return {"path": [await pays.ainvoke({"amount": len(state["path"])})]}
+
+        graph = StateGraph(Totals).add_node("work", work).add_node("finish", finish)
+        graph.add_conditional_edges(
+            START, lambda _state: [Send("work", {"numbers": [n], "path": []}) for n in range(30)], ["work"]
+        )
+        return graph.add_edge("work", "finish")
+
+    made = bench(Agent("wide", build, tools=[reading, till.pay()]), ScriptedModel(script=[]))
+
+    async with made.worker():
+        run = await finished(made, agents_of(made), EMPTY)
+        before = await made.replayed(made.client.get_workflow_handle(run.id))
+        await reset(made, before)
+        result = await run.result()
+
+    assert result.output["path"] == [*(str(n + 3) for n in range(30)), "paid 30"]
+    assert len({key for _, key in till.paid}) == 1
+    await replayed(made, run)
 
 
 async def reset(made: Bench, history: WorkflowHistory) -> None:
