@@ -190,12 +190,12 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         return place in dict(self._saved())
 
     def working(self) -> Place | None:
-        """The graph that goes on when the run does, where that is one alone: the innermost of those that are not over."""
+        """The graph that goes on when the run does, where there is one alone: the innermost that is not over."""
         living = {place for place, _ in self._living()}
         inner = [place for place in living if not any(_holds(place, other) for other in living)]
         return inner[0] if len(inner) == 1 else None
 
-    def messages(self, place: Place) -> list[BaseMessage] | None:
+    def messages(self, place: Place) -> Sequence[BaseMessage] | None:
         """The conversation in the newest state of a graph, where it is kept whole."""
         if not self.has(place):
             return None
@@ -204,7 +204,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         return found if isinstance(found, list) and all(isinstance(each, BaseMessage) for each in found) else None
 
     def add_messages(self, place: Place, messages: Sequence[BaseMessage]) -> None:
-        """What the graph finds in its state when it goes on, as if its caller had given an update: a `Command` does so."""
+        """What the graph finds in its state when it goes on. For the outermost, `Command(update=...)` does the same."""
         newest = self._namespaces[place].newest
         self.put_writes(_config(place, newest), [("messages", [*messages])], NULL_TASK_ID)
 

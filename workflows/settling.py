@@ -1,4 +1,7 @@
-"""The state of a thread between its turns: one from which the next can go on, however the last ended. Runs in workflows."""
+"""The state of a thread between its turns: one from which the next can go on, however the last ended.
+
+Runs in workflows.
+"""
 
 from __future__ import annotations
 
@@ -77,15 +80,12 @@ def is_message(run: Run, given: Any) -> bool:
         return False
 
 
-def was_answered(run: Run, turn: str) -> bool:
+def was_answered(run: Run, turn: QueuedTurn) -> bool:
     """Whether a model has said something since the turn's messages came into the conversation, or they have left it."""
-    since = False
-    for message in run.saver.messages(_root(run)) or []:
-        if (message.id or "").startswith(f"{turn}-"):
-            since, answered = True, False
-        elif since and isinstance(message, AIMessage):
-            answered = True
-    return not since or answered
+    conversation = run.saver.messages(_root(run)) or []
+    own = {message.id for message in messages_of(run, turn)}
+    places = [place for place, message in enumerate(conversation) if message.id in own]
+    return not places or any(isinstance(message, AIMessage) for message in conversation[places[-1] :])
 
 
 def _root(run: Run) -> Place:

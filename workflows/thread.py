@@ -32,6 +32,7 @@ from workflows.input import NO_INPUT, read_input
 from workflows.settling import is_message, messages_of, take_up, was_answered
 from workflows.steps import STOP, Stop, shorten
 from workflows.turns import (
+    EVENTS,
     THREAD_WORKFLOW,
     QueuedTurn,
     RunningTurn,
@@ -72,7 +73,7 @@ class SteeringControl(HistoryControl):
 
 @workflow.defn(name=THREAD_WORKFLOW)
 class ThreadWorkflow(RunHost):
-    """Start it with one argument, the JSON of a `ThreadInput`; its id is the thread's. Turns come by the update `send`."""
+    """Start it with one argument, the JSON of a `ThreadInput`; its id is the thread's. Turns come by update `send`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,6 +91,8 @@ class ThreadWorkflow(RunHost):
         self._leaving: str | None = None
         """Why updates are to end, although they wait for something."""
         self._carried_bytes = self._tried_at = 0
+        self._has_worked = False
+        """Whether this execution has seen the end of a turn."""
 
     @workflow.run
     async def run(self, request: RawValue = NO_INPUT) -> ThreadResult:
@@ -179,7 +182,9 @@ class ThreadWorkflow(RunHost):
     @workflow.update
     async def close(self) -> None:
         """Takes no more turns. The thread ends when those are over that it has."""
-        self._closing = True
+        with _refusing():
+            await self._is_open()
+            self._closing = True
 
     @workflow.query
     def turns(self) -> Turns:
@@ -266,8 +271,8 @@ class ThreadWorkflow(RunHost):
     async def _has_rested(self) -> bool:
         """Waits for something to do. Whether there was nothing for so long that the thread ends.
 
-        A timer that was started before the last turn is let run out: to cancel it and to start another would take two events
-        a turn.
+        A timer that was started before the last turn is let run out: to cancel it and to start another would take two
+        events a turn.
         """
         assert self._thread is not None  # noqa: S101 -- the thread is open
         ends = self._last + self._thread.idle
@@ -282,9 +287,10 @@ class ThreadWorkflow(RunHost):
     def _should_move(self) -> bool:
         """A new execution must be worth what it is handed: so much at least must have come to the history."""
         assert self._thread is not None  # noqa: S101 -- the thread is open
-        info = workflow.info()
-        is_worth_it = info.get_current_history_size() >= 2 * self._carried_bytes
-        return history_is_long() or (info.get_current_history_length() > self._thread.events and is_worth_it)
+        length, size = workflow.info().get_current_history_length(), workflow.info().get_current_history_size()
+        if not self._has_worked and length < EVENTS:
+            return False
+        return history_is_long() or (length > self._thread.events and size >= 2 * self._carried_bytes)
 
     async def _take(self, run: Run, queued: QueuedTurn) -> None:
         self._before = [*run.saver.snapshots()]
@@ -312,14 +318,14 @@ class ThreadWorkflow(RunHost):
 
     def _end(self, run: Run, ended: Ended) -> None:
         running = self._refuse_idle()
-        left = [turn for turn in running.joined if ended.status == "done" and not was_answered(run, turn.id)]
+        left = [turn for turn in running.joined if ended.status == "done" and not was_answered(run, turn)]
         self._book.change([running.id], usage=_since(run.usage, running.usage))
         self._book.change(set(self._at_work()) - {turn.id for turn in left}, **ended.told)
         self._book.change([turn.id for turn in left], status="queued", into=None)
         self._book.queue.extendleft(reversed(left))
         self._running = self._work = self._before = None
         self._questions, self._answers = {}, {}
-        self._last = workflow.time()
+        self._last, self._has_worked = workflow.time(), True
         self._book.forget()
 
     def _at_work(self) -> list[str]:

@@ -27,8 +27,8 @@ EVENTS = 480
 class ThreadInput(BaseModel):
     """What starts a thread.
 
-    It ends by itself `idle` seconds after its last turn. Between two turns it goes on in a new execution, once its history
-    has more than `events`: a worker that has lost the thread replays no more.
+    It ends by itself `idle` seconds after its last turn. Between two turns it goes on in a new execution, once its
+    history has more than `events`: a worker that has lost the thread replays no more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,8 +44,8 @@ class ThreadInput(BaseModel):
 class TurnInput(BaseModel):
     """One input to a thread: a text, or the JSON that the agent's graph takes.
 
-    The same `id` twice is one turn. `policy` goes before the thread's own. With `wait` the update that brings this returns
-    when the turn is over. Where `agent` is given, a thread of another agent refuses the turn.
+    The same `id` twice is one turn. `policy` goes before the thread's own. With `wait` the update that brings this
+    returns when the turn is over. Where `agent` is given, a thread of another agent refuses the turn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import Field
@@ -24,9 +25,7 @@ PAUSE = 0.02
 
 
 class Strict(ScriptedModel):
-    """Does as the newest question says, and answers anything else: `use A B then C` calls A and B beside each other, and
-    then C.
-    """
+    """Does as it is told last: `use A B then C` calls A and B beside each other, then C. All else it answers."""
 
     script: list[AIMessage] = Field(default_factory=list)
     heard: list[list[str]] = Field(default_factory=list)
@@ -114,12 +113,10 @@ class Talk:
         return [f"{message['type']}: {message['content']}" for message in state["values"]["messages"]]
 
     async def refused(self, given: Any, **more: Any) -> ApplicationError:
-        try:
-            turn = await self.send(given, **more)
-        except WorkflowUpdateFailedError as error:
-            assert isinstance(error.cause, ApplicationError)
-            return error.cause
-        raise AssertionError(f"{turn} was not refused.")
+        with pytest.raises(WorkflowUpdateFailedError) as caught:
+            await self.send(given, **more)
+        assert isinstance(caught.value.cause, ApplicationError)
+        return caught.value.cause
 
     async def close(self) -> Any:
         await self.handle.execute_update("close")
