@@ -45,7 +45,7 @@ class AgentWorkflow(RunHost):
             workflow.set_current_details("\n\n".join([f"**{run.agent.name}** is at work.", *origin_line()]))
             async with undone_on_failure(run):
                 first = restore(run, carried) if carried else await _first(run, fork)
-                result = _readable(_result(run, await self._run_to_end(run, first)))
+                result = result_of(run, await self._run_to_end(run, first))
             workflow.set_current_details("\n\n".join([details(result), *origin_line()]))
         return result
 
@@ -64,8 +64,10 @@ def parse(raw: RawValue) -> AgentInput:
     return given
 
 
-def _result(run: Run, state: Any) -> AgentResult:
-    return AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
+def result_of(run: Run, state: Any) -> AgentResult:
+    return _readable(
+        AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
+    )
 
 
 def _citations(state: Any) -> list[Citation]:

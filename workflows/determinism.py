@@ -62,7 +62,7 @@ class _Run:
         self.hashed = 0
         self.unrecorded = 0
         self.counter = 0
-        self.checkpoints = random.Random(info.first_execution_run_id)
+        self.checkpoints = random.Random(info.first_execution_run_id)  # noqa: S311 -- ids, no secrets
         self.last_tick = (info.workflow_start_time - _EPOCH) // timedelta(microseconds=1) * 10 + UUID_EPOCH
 
     def next_hash(self) -> int:
@@ -93,8 +93,9 @@ def uuid4() -> uuid.UUID:
 
 
 def uuid6(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
-    """The ids of checkpoints, from which those of tasks and the keys of calls are made. Neither the clock nor Temporal's
-    seed has a say: a run that is reset draws the same again, and the other side knows its calls by their keys.
+    """The ids of checkpoints, from which those of tasks and the keys of calls are made.
+
+    Neither the clock nor Temporal's seed has a say: a run that is reset draws the same again.
     """
     run = _current()
     if run is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from langgraph.errors import GraphDrained
 from langgraph.types import Command, Interrupt
@@ -23,6 +23,8 @@ from workflows.run import Run
 from workflows.state import MOST_TOLD, RunState, StateHistory, history_of, state_of
 
 if TYPE_CHECKING:
+    from langgraph.runtime import RunControl
+
     from workflows.contracts import AgentInput
 
 
@@ -89,16 +91,46 @@ class RunHost:
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         """The graph's state at its end, with all that it asked on the way answered."""
-        state = await _invoke(run, given)
+        state = await self._invoke(run, given)
         while asked := _interrupts(state):
             self._ask(asked)
             await workflow.wait_condition(lambda: not self._questions)
             answers = self._for_the_graph(run)
             if history_is_long():
                 await run.calls.finished()
-                continue_run(run, answers=answers)
-            state = await _invoke(run, Command(resume=answers))
+                await self._continue(run, answers=answers)
+            state = await self._invoke(run, Command(resume=answers))
         return state
+
+    async def _invoke(self, run: Run, given: Any) -> Any:
+        """The graph's state at its end or its interrupts. `None` goes on where the graph has stopped."""
+        if given is not None:
+            run.saver.start_counting()
+        while True:
+            run.calls.invocations += 1
+            try:
+                state = await run_graph(run, given, self._control())
+            except GraphDrained:
+                refuse_endless(run)
+                await run.calls.finished()
+                run.calls.forget(run.saver.living())
+                await self._drained(run)
+                given = None
+            else:
+                run.calls.forget(run.saver.living())
+                return state
+
+    def _control(self) -> RunControl:
+        """What stops the graph between two supersteps."""
+        return HistoryControl()
+
+    async def _drained(self, run: Run) -> None:
+        """What comes next once the graph has stopped so. It goes on when this returns."""
+        await self._continue(run)
+
+    async def _continue(self, run: Run, *, answers: dict[str, Any] | None = None) -> Never:
+        """Goes on in a new execution."""
+        continue_run(run, answers=answers)
 
     def _for_the_graph(self, run: Run) -> dict[str, Any]:
         """The answers without those to questions of tool calls, which go to the call that asked: LangGraph gives a
@@ -129,22 +161,6 @@ def open_run(request: AgentInput) -> Run:
     agent = graphs.registry[request.agent]
     saver = WorkflowSaver(keep=agent.checkpoints)
     return Run(agent, request, with_saver(graphs.compiled[agent.name], saver), saver)
-
-
-async def _invoke(run: Run, given: Any) -> Any:
-    """The graph's state at its end or its interrupts. `None` goes on where the execution before this one stopped."""
-    if given is not None:
-        run.saver.start_counting()
-    run.calls.invocations += 1
-    try:
-        state = await run_graph(run, given, HistoryControl())
-    except GraphDrained:
-        refuse_endless(run)
-        await run.calls.finished()
-        run.calls.forget(run.saver.living())
-        continue_run(run)
-    run.calls.forget(run.saver.living())
-    return state
 
 
 def _interrupts(state: Any) -> list[Interrupt]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ class Run:
     calls: Calls = field(default_factory=Calls)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
+    effects: Counter[str] = field(default_factory=Counter)
+    """Calls by tool that took effect, or may have, and can't be undone."""
     journal: Journal = field(default_factory=Journal)
     at: dict[str, Any] = field(default_factory=dict)
     """Where the graph is invoked next, as LangGraph addresses a checkpoint. Nothing: at its newest."""
