@@ -86,7 +86,7 @@ async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
     with langsmith.tracing_context(enabled=False):
         return await run.graph.ainvoke(
             given,
-            noting_supersteps(run.journal, run.config_at(at)),
+            noting_supersteps(run.journal, run.config_at(at), run.graph.store),
             context=run.request.context,
             durability=run.agent.durability,
             control=control,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from langchain_core.runnables import RunnableConfig
+    from langgraph.store.base import BaseStore
     from langgraph.types import StreamMode
 
 MOST_SUPERSTEPS = 1_000
@@ -141,15 +142,16 @@ def superstep_here() -> str:
     return str(found.get("", ""))
 
 
-def noting_supersteps(journal: Journal, config: RunnableConfig) -> RunnableConfig:
+def noting_supersteps(journal: Journal, config: RunnableConfig, store: BaseStore | None) -> RunnableConfig:
     """`config` with which a graph tells the journal of each superstep, at once and without a queue.
 
-    LangGraph hands checkpoints to the stream of a surrounding graph, which it finds under private keys.
+    LangGraph hands checkpoints to the stream of a surrounding graph, which it finds under private keys. It then looks
+    there for the `store`, too.
     """
     from langgraph._internal._constants import CONFIG_KEY_RUNTIME, CONFIG_KEY_STREAM  # noqa: PLC0415 -- see above
     from langgraph.pregel.protocol import StreamProtocol  # noqa: PLC0415 -- see above
 
-    inside = {CONFIG_KEY_RUNTIME: Runtime(), **config["configurable"]}
+    inside = {CONFIG_KEY_RUNTIME: Runtime(store=store), **config["configurable"]}
     around: Any = inside.get(CONFIG_KEY_STREAM)
     modes: set[StreamMode] = {"checkpoints", *(around.modes if around else ())}
 
