@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from activities.events import Token
     from temporal.settings import Settings
     from temporal.steps import Step
+    from workflows.rewinding import Rewound
     from workflows.state import RunState, StateHistory
 
 CONNECT_TIMEOUT = 4.0
@@ -192,6 +193,11 @@ class Run:
         """The checkpoints that are kept, and the last supersteps, with what they did and cost."""
         with _explained(self.target, self.id):
             return await travel.history_of(self, most)
+
+    async def rewind(self, *, turn: str | None = None, checkpoint: str | None = None) -> Rewound:
+        """Takes a thread back to before a turn, or to a checkpoint between two turns. What tools did stays."""
+        with _explained(self.target, self.id):
+            return await travel.rewind(self, turn=turn, checkpoint=checkpoint)
 
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""

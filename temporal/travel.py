@@ -12,17 +12,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from temporalio.client import WorkflowQueryFailedError
+from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.providers import resolve_model
 from activities.wire import encode
-from agents.errors import CheckpointPruned, EffectsWouldRepeat, InvalidInput, ServiceUnavailable
+from agents.errors import (
+    CheckpointPruned,
+    EffectsWouldRepeat,
+    InvalidInput,
+    PerdureError,
+    ServiceUnavailable,
+    ThreadBusy,
+    ThreadClosed,
+)
 from temporal.converter import DATA_CONVERTER
 from workflows.continuation import FORK, MARK
 from workflows.fork import Fork, ForkSource
+from workflows.rewinding import Rewound
 from workflows.state import FORKED_FROM, Origin, RunState, StateHistory
+from workflows.turns import THREAD_WORKFLOW
 
 if TYPE_CHECKING:
     from temporalio.client import WorkflowHandle
@@ -96,7 +107,7 @@ async def fork_of(
     source = await source_of(run, checkpoint)
     if not repeat_effects:
         refuse_repeated(run.id, source)
-    if not source.next and not change.has_update and change.input is None:
+    if source.thread is None and not source.next and not change.has_update and change.input is None:
         raise InvalidInput(
             f"Nothing comes after checkpoint {source.checkpoint} of {run.id!r}. Say what is to happen: give an "
             "input, or a state with the node that it comes from."
@@ -111,6 +122,7 @@ async def fork_of(
         has_update=change.has_update,
         values=encode(change.state, path="state"),
         as_node=change.as_node,
+        thread=source.thread,
     )
     return await agents.begin(
         run.kind,
@@ -145,6 +157,28 @@ def _argument(fork: Fork) -> RawValue:
     payload.metadata[MARK] = fork.request.agent.encode()
     payload.metadata[FORK] = b"1"
     return RawValue(payload)
+
+
+async def rewind(run: Run, *, turn: str | None = None, checkpoint: str | None = None) -> Rewound:
+    """Takes a thread back to before a turn, or to a checkpoint between two. Raises `InvalidInput` where it can't be."""
+    if run.kind != THREAD_WORKFLOW:
+        raise InvalidInput(f"{run.id!r} is no thread. A run is not rewound but forked: `perdure fork {run.id}`.")
+    given = {"turn": turn, "checkpoint": checkpoint}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    handle: WorkflowHandle[Any, Any] = run.client.get_workflow_handle(run.id)
+    try:
+        rewound: Rewound = await handle.execute_update("rewind", wanted, result_type=Rewound)
+    except WorkflowUpdateFailedError as error:
+        raise _refusal(error) from None
+    return rewound
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> PerdureError:
+    cause = error.cause
+    known = {class_.__name__: class_ for class_ in (CheckpointPruned, ThreadBusy, ThreadClosed)}
+    if isinstance(cause, ApplicationError):
+        return known.get(cause.type or "", InvalidInput)(cause.message)
+    return InvalidInput(str(cause))
 
 
 async def _ask(run: Run, query: str, answer: Any, argument: Any) -> Any:

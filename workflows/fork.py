@@ -6,10 +6,11 @@ workflow, with what is to be otherwise there. LangGraph's own time travel does t
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import langsmith
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from activities.node import graph_types
 from activities.wire import decode, encode
@@ -22,6 +23,7 @@ from workflows.contracts import AgentInput
 from workflows.namespace import Snapshot
 from workflows.state import Origin, origin, resolved
 from workflows.steps import unpacked
+from workflows.turns import ThreadInput
 
 if TYPE_CHECKING:
     from temporalio.common import RawValue
@@ -40,7 +42,7 @@ class RepeatedEffect(Made):
 class ForkSource(BaseModel):
     """A checkpoint of a run and what belongs to it. `places` are encoded; `next` are the nodes that come next.
 
-    `effects` are the calls of tools that came after it and may be made again.
+    `effects` are the calls of tools that came after it and may be made again. `thread` is what began a thread.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +52,7 @@ class ForkSource(BaseModel):
     next: list[str]
     places: list[Any]
     effects: list[RepeatedEffect]
+    thread: ThreadInput | None = Field(default=None, exclude_if=operator.not_)
 
 
 class Fork(BaseModel):
@@ -69,10 +72,11 @@ class Fork(BaseModel):
     has_update: bool = False
     values: Any = None
     as_node: str | None = None
+    thread: ThreadInput | None = Field(default=None, exclude_if=operator.not_)
 
 
 @collector_at_rest()
-def source_of(run: Run, checkpoint: str | None) -> ForkSource:
+def source_of(run: Run, checkpoint: str | None, thread: ThreadInput | None) -> ForkSource:
     """Raises `CheckpointPruned`."""
     chosen = resolved(run, checkpoint or max(run.saver.kept(run.thread), default=""))
     state = run.graph.get_state(run.config_at({"checkpoint_id": chosen}))
@@ -82,7 +86,8 @@ def source_of(run: Run, checkpoint: str | None) -> ForkSource:
         checkpoint=chosen,
         next=[*state.next],
         places=places,
-        effects=[*effects_after(run, chosen)],
+        effects=effects_after(run, chosen),
+        thread=thread,
     )
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
     from workflows.contracts import AgentInput
+    from workflows.turns import ThreadInput
 
 
 class RunHost:
@@ -66,7 +67,7 @@ class RunHost:
     @workflow.query
     def fork_source(self, checkpoint: str | None = None) -> ForkSource | None:
         """What a fork of this run begins with, and what it may do again."""
-        source = source_of(self.current, checkpoint) if self.current else None
+        source = source_of(self.current, checkpoint, self._as_thread()) if self.current else None
         packed(source, "The state of the run", workflow.payload_converter())
         return source
 
@@ -88,6 +89,10 @@ class RunHost:
                 refuse_malformed(call.question, value)
             except InvalidInput as error:
                 raise ApplicationError(str(error), type=InvalidInput.__name__) from None
+
+    def _as_thread(self) -> ThreadInput | None:
+        """What began the thread that hosts the run, where one does."""
+        return None
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         """The graph's state at its end, with all that it asked on the way answered."""

@@ -92,6 +92,15 @@ class Namespace:
             self._forget()
         return bool(old)
 
+    def drop_all_but(self, left: Iterable[str]) -> None:
+        self.checkpoints = {identifier: self.checkpoints[identifier] for identifier in left}
+        self._writes = {
+            identifier: writes
+            for identifier, writes in self._writes.items()
+            if identifier in self.checkpoints or identifier in self.ancestors
+        }
+        self._forget()
+
     def history(self, identifier: str) -> Iterator[tuple[str, Kept]]:
         """The checkpoints before this one, the latest first."""
         kept = self.checkpoints.get(identifier) or self.ancestors.get(identifier)

@@ -27,8 +27,10 @@ from workflows.continuation import (
 from workflows.contracts import AgentInput, Usage, explain
 from workflows.ending import Ended, conclude, stopped
 from workflows.failures import LEAVING, Moving, failing_the_run
+from workflows.fork import begin_fork, fork_in, origin_line
 from workflows.host import RunHost, open_run
 from workflows.input import NO_INPUT, read_input
+from workflows.rewinding import Rewound, go_back, parse_rewind
 from workflows.settling import is_message, messages_of, take_up, was_answered
 from workflows.steps import STOP, Stop, shorten
 from workflows.turns import (
@@ -48,10 +50,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workflows.continuation import Carried
+    from workflows.fork import Fork
     from workflows.namespace import Snapshot
     from workflows.run import Run
 
 EXAMPLE = '{"agent": "research"}'
+FORKED = "forked"
+"""The id of the turn in which a fork of a thread goes on from where the other was."""
+
 TURN_EXAMPLE = '{"input": "How do I set a timer in a workflow?", "wait": true}'
 
 
@@ -107,12 +113,14 @@ class ThreadWorkflow(RunHost):
                 raise
 
     async def _live(self, request: RawValue) -> ThreadResult:
-        carried = carried_in(request)
-        run = self._reopen(carried) if carried else self._open(parse_thread(request))
+        carried, fork = carried_in(request), fork_in(request)
+        run = self._reopen(carried) if carried else self._open_fork(fork) if fork else self._open(parse_thread(request))
         self._carried_bytes = len(request.payload.data) if carried else 0
         first = restore(run, carried) if carried else None
         if self._running:
             await self._finish(run, first)
+        elif fork:
+            await self._take_fork(run, fork)
         self._last = workflow.time()
         while queued := await self._next(run):
             await self._take(run, queued)
@@ -124,6 +132,25 @@ class ThreadWorkflow(RunHost):
         run = open_run(AgentInput(agent=thread.agent, input=None, recursion_limit=limit, context=context))
         self.current, self._thread = run, thread
         return run
+
+    def _open_fork(self, fork: Fork) -> Run:
+        if fork.thread is None:
+            raise InvalidInput("What is forked is a run, and not a thread.")
+        changed = {"agent": fork.request.agent, "context": fork.request.context}
+        self._thread = fork.thread.model_copy(update=changed)
+        run = self.current = open_run(fork.request)
+        workflow.set_current_details("\n\n".join(origin_line()))
+        return run
+
+    async def _take_fork(self, run: Run, fork: Fork) -> None:
+        """What comes after the checkpoint, if something does, is the first turn."""
+        given = await begin_fork(run, fork)
+        if given is None and not run.graph.get_state(run.config_at(run.at)).next:
+            run.at = {}
+            return
+        self._book.add(FORKED, None, "enqueue")
+        self._begin(run, self._book.queue.pop())
+        await self._finish(run, given)
 
     def _reopen(self, carried: Carried) -> Run:
         state = carried.thread
@@ -180,6 +207,21 @@ class ThreadWorkflow(RunHost):
                 self._refuse_idle()
 
     @workflow.update
+    async def rewind(self, request: RawValue = NO_INPUT) -> Rewound:
+        """Goes back to before a turn, or to a checkpoint between two: the JSON of a `RewindInput`."""
+        with _refusing():
+            await self._is_open()
+            self._refuse_busy()
+            assert self.current is not None  # noqa: S101 -- the thread is open
+            return go_back(self.current, self._book, parse_rewind(request))
+
+    @rewind.validator
+    def _refuse_rewind(self, request: RawValue = NO_INPUT) -> None:
+        with _refusing():
+            parse_rewind(request)
+            self._refuse_busy()
+
+    @workflow.update
     async def close(self) -> None:
         """Takes no more turns. The thread ends when those are over that it has."""
         with _refusing():
@@ -213,6 +255,10 @@ class ThreadWorkflow(RunHost):
         if self._running is None:
             raise InvalidInput("No turn is at work.")
         return self._running
+
+    def _refuse_busy(self) -> None:
+        if self._running or self._book.queue:
+            raise ThreadBusy("A turn is at work. Interrupt it, or wait for its end, and rewind the thread then.")
 
     def _accept(self, given: TurnInput, identifier: str) -> None:
         assert self._thread is not None  # noqa: S101 -- the thread is open
@@ -293,10 +339,14 @@ class ThreadWorkflow(RunHost):
         return history_is_long() or (length > self._thread.events and size >= 2 * self._carried_bytes)
 
     async def _take(self, run: Run, queued: QueuedTurn) -> None:
+        self._begin(run, queued)
+        await self._finish(run, queued)
+
+    def _begin(self, run: Run, queued: QueuedTurn) -> None:
         self._before = [*run.saver.snapshots()]
         self._running = RunningTurn(id=queued.id, usage=run.usage)
-        self._book.change([queued.id], status="running")
-        await self._finish(run, queued)
+        newest = max(run.saver.kept(run.thread), default=None)
+        self._book.change([queued.id], status="running", before=newest)
 
     async def _finish(self, run: Run, given: Any) -> None:
         """Takes the running turn to its end, whatever that is."""
@@ -332,6 +382,9 @@ class ThreadWorkflow(RunHost):
         return [self._running.id, *(turn.id for turn in self._running.joined)] if self._running else []
 
     # What the run's host asks
+
+    def _as_thread(self) -> ThreadInput | None:
+        return self._thread
 
     def _control(self) -> HistoryControl:
         return SteeringControl(self._is_steered)

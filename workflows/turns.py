@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.citation import Citation
 from workflows.contracts import Usage
@@ -57,6 +57,21 @@ class TurnInput(BaseModel):
     agent: str | None = None
 
 
+class RewindInput(BaseModel):
+    """Where a thread goes back to: before a turn, which is undone with those after it, or to a checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    turn: str | None = None
+    checkpoint: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> RewindInput:
+        if (self.turn is None) == (self.checkpoint is None):
+            raise ValueError("name a turn or a checkpoint")
+        return self
+
+
 class TurnError(BaseModel):
     """`type` is the name of an error's class: docs/failures.md lists them."""
 
@@ -69,7 +84,8 @@ class TurnError(BaseModel):
 class Turn(BaseModel):
     """`output` is what a run's result has. `into` names the turn that took this one up, by policy "steer".
 
-    `note` says what somebody should know of a turn that was stopped: effects that were not undone.
+    `note` says what somebody should know of a turn that was stopped: effects that were not undone. `before` is the
+    checkpoint of the state before it; the first turn of a thread has none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +98,7 @@ class Turn(BaseModel):
     error: TurnError | None = Field(default=None, exclude_if=lambda value: value is None)
     note: str | None = Field(default=None, exclude_if=lambda value: value is None)
     into: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    before: str | None = Field(default=None, exclude_if=lambda value: value is None)
     usage: Usage = Usage()
 
     @property

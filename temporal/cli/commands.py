@@ -142,6 +142,22 @@ def fork(
     )
 
 
+@app.command(epilog="Example: `perdure rewind support-1f3a9c02 --turn 3b9e...`")
+def rewind(
+    thread_id: Annotated[str, typer.Argument(metavar="THREAD", help="The thread's id.")],
+    turn: Annotated[str | None, typer.Option("--turn", metavar="ID", help="Undo this turn and those after it.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", metavar="ID", help="Go back to this one, between two turns.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a thread back to what it was. What its tools did meanwhile stays, and is told. A run is forked instead."""
+    from temporal.cli.travel import rewind_thread
+    from temporal.settings import read_settings
+
+    asyncio.run(rewind_thread(read_settings(), thread_id, turn, checkpoint, as_json=as_json))
+
+
 @app.command()
 def agents() -> None:
     """List the agents that are installed, with what they do and their tools."""

@@ -1,4 +1,4 @@
-"""`perdure state`, `history` and `fork`: a run's state, what each superstep did and cost, and runs that begin there."""
+"""`perdure state`, `history`, `fork` and `rewind`: what a run was, did and cost, and how to go on from there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from temporal.cli.run import show_to_end
 from temporal.client import open_agents
 from temporal.travel import described
 from workflows.contracts import Usage
+from workflows.turns import THREAD_WORKFLOW
 
 if TYPE_CHECKING:
     from temporal.client import Run
@@ -72,11 +73,26 @@ def read_json(text: str | None, option: str) -> Any:
 
 
 async def _follow(fork: Run, *, as_json: bool, detach: bool) -> None:
-    if not detach:
+    """A thread has no end to wait for."""
+    is_thread = fork.kind == THREAD_WORKFLOW
+    if not detach and not is_thread:
         await show_to_end(fork, as_json=as_json)
         return
     print(json.dumps({"run": fork.id, "url": fork.url}) if as_json else fork.id)  # noqa: T201 -- what was asked for
-    say(f"Follow it with `perdure result {fork.id}`.")
+    say(f"Go on with it by its id: {fork.id}" if is_thread else f"Follow it with `perdure result {fork.id}`.")
+
+
+async def rewind_thread(
+    settings: Settings, run_id: str, turn: str | None, checkpoint: str | None, *, as_json: bool
+) -> None:
+    run = await (await open_agents(settings)).find(run_id)
+    rewound = await run.rewind(turn=turn, checkpoint=checkpoint)
+    if as_json:
+        print(rewound.model_dump_json(indent=2))  # noqa: T201
+        return
+    _print(Text(f"{run_id} stands at {rewound.checkpoint or 'its beginning'}. Undone: {len(rewound.turns)} turns."))
+    for effect in rewound.effects:
+        say(f"What {described(effect)} did stays.")
 
 
 def _ask_to_repeat(refused: EffectsWouldRepeat) -> None:
