@@ -170,6 +170,10 @@ async def rewind(run: Run, *, turn: str | None = None, checkpoint: str | None = 
         rewound: Rewound = await handle.execute_update("rewind", wanted, result_type=Rewound)
     except WorkflowUpdateFailedError as error:
         raise _refusal(error) from None
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        raise InvalidInput(f"Thread {run.id!r} has ended. A turn wakes it; or fork it.") from None
     return rewound
 
 

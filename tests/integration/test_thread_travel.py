@@ -62,6 +62,8 @@ async def test_a_thread_is_rewound_to_its_beginning_and_to_a_checkpoint(bench) -
         with pytest.raises(InvalidInput, match="There is no turn 'nonsense'"):
             await run.rewind(turn="nonsense")
         await talk.close()
+        with pytest.raises(InvalidInput, match="has ended"):
+            await run.rewind(checkpoint=at)
 
     assert to_checkpoint.checkpoint == at
     assert after_one == ["human: one", "ai: 1: one"]
