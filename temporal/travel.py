@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from workflows.contracts import AgentInput
     from workflows.fork import RepeatedEffect
 
-PATIENCE = timedelta(seconds=30)
-"""For a query: a worker may have to replay the whole run first."""
+PATIENCE = (timedelta(seconds=10), timedelta(seconds=30))
+"""For a query, and for the same once more: a worker may have to replay the whole run first."""
+
+_UNANSWERED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION)
 
 MOST_NAMED = 5
 """Calls that an error names."""
@@ -186,14 +188,16 @@ def _refusal(error: WorkflowUpdateFailedError) -> PerdureError:
 
 
 async def _ask(run: Run, query: str, answer: Any, argument: Any) -> Any:
+    """Asks twice: a worker that drops a finished run from its cache may lose a query that comes in that moment."""
     handle: WorkflowHandle[Any, Any] = run.client.get_workflow_handle(run.id)
-    try:
-        return await handle.query(query, argument, result_type=answer, rpc_timeout=PATIENCE)
-    except WorkflowQueryFailedError as error:
-        raise (CheckpointPruned if "is not kept" in error.message else InvalidInput)(error.message) from None
-    except RPCError as error:
-        if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.FAILED_PRECONDITION):
-            raise
-        raise ServiceUnavailable(
-            f"No worker of task queue {run.task_queue!r} answers for {run.id!r}. Start one with `perdure worker`."
-        ) from None
+    for patience in PATIENCE:
+        try:
+            return await handle.query(query, argument, result_type=answer, rpc_timeout=patience)
+        except WorkflowQueryFailedError as error:
+            raise (CheckpointPruned if "is not kept" in error.message else InvalidInput)(error.message) from None
+        except RPCError as error:
+            if error.status not in _UNANSWERED:
+                raise
+    raise ServiceUnavailable(
+        f"No worker of task queue {run.task_queue!r} answers for {run.id!r}. Start one with `perdure worker`."
+    )

@@ -22,7 +22,7 @@ async def test_a_run_is_read_and_forked_from_the_command_line(served: Place) -> 
     [end] = re.findall(r"end +(\S+)", history.output)
     assert json.loads(state.output)["checkpoint"] == end
     assert forked.code == 0, forked.errors
-    assert "Citations" in forked.output
+    assert "Cost: 2 model calls" in forked.output
     assert f"Forked from travelled at checkpoint {end}" in origin.output
 
 
