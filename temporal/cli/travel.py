@@ -90,7 +90,7 @@ async def rewind_thread(
     if as_json:
         print(rewound.model_dump_json(indent=2))  # noqa: T201
         return
-    _print(Text(f"{run_id} stands at {rewound.checkpoint or 'its beginning'}. Undone: {len(rewound.turns)} turns."))
+    _print(Text(f"{run_id} stands at {rewound.checkpoint or 'its beginning'}. Turns undone: {len(rewound.turns)}"))
     for effect in rewound.effects:
         say(f"What {described(effect)} did stays.")
 
