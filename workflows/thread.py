@@ -25,7 +25,7 @@ from workflows.continuation import (
     unpacked_places,
 )
 from workflows.contracts import AgentInput, Usage, explain
-from workflows.ending import Ended, conclude, stopped
+from workflows.ending import Ended, conclude, end_badly
 from workflows.failures import LEAVING, Moving, failing_the_run
 from workflows.host import RunHost, open_run
 from workflows.input import NO_INPUT, read_input
@@ -307,7 +307,7 @@ class ThreadWorkflow(RunHost):
             ended = await conclude(run, self._work, self._stop, self._before)
         except Moving as moving:
             await self._move(run, answers=moving.answers)
-            ended = await stopped(run, self._stop, self._before)  # by somebody, in the last moment
+            ended = await end_badly(run, moving, self._stop, self._before)  # somebody stopped it in the last moment
         self._end(run, ended)
 
     async def _run_turn(self, run: Run, given: Any) -> Any:
