@@ -94,6 +94,13 @@ class RunHost:
             state = await self._invoke(run, Command(resume=answers))
         return state
 
+    def _is_asking(self) -> bool:
+        return bool(self._questions)
+
+    def _withdraw(self) -> None:
+        """Forgets what was asked: what asked it goes on no more."""
+        self._questions, self._answers = {}, {}
+
     async def _invoke(self, run: Run, given: Any) -> Any:
         """The graph's state at its end or its interrupts. `None` goes on where the graph has stopped."""
         if given is not None:
