@@ -100,13 +100,13 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             store=functools.partial(WeaviateStore, WeaviateItems(weaviate, embeds)),
             tokens=opened.enter_context(token_log(settings).writing()),
         )
-        _settle_memory()
+        settle_memory()
         log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
         await _serve(worker, stop)
     log.info("worker_stopped")
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What is loaded by now stays: the collector need not look through it again and again.
 
     A run leaves some hundred objects in cycles, so looking for them once in ten runs is enough.
