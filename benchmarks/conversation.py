@@ -11,7 +11,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from benchmarks.process import ContestantFailed
-from workflows.contracts import AGENT_WORKFLOW
+from workflows.contracts import AGENT_WORKFLOW, QUESTIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,14 +75,14 @@ class ByInterrupts:
 
 
 async def _interrupts(client: Client, workflow_id: str, run_id: str) -> AsyncIterator[str]:
-    """Their ids, as the memo tells them, over all executions."""
+    """Their ids, as the search attribute tells them, over all executions."""
     while run_id:
         events = client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events(wait_new_event=True)
         run_id = ""
         async for event in events:
-            memo = event.workflow_properties_modified_event_attributes.upserted_memo.fields
-            if "questions" in memo:
-                yield json.loads(memo["questions"].data)[0]
+            shown = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+            if QUESTIONS.name in shown and (waiting := json.loads(shown[QUESTIONS.name].data)):
+                yield waiting[0]
             run_id = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 

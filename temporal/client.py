@@ -35,6 +35,7 @@ from temporal.target import Target, find_target
 from workflows.contracts import (
     AGENT_WORKFLOW,
     INGEST_WORKFLOW,
+    QUESTIONS,
     AgentInput,
     AgentResult,
     IngestInput,
@@ -169,8 +170,8 @@ class Run:
         """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
         with _explained(self.target, self.id):
             handle = self.client.get_workflow_handle(self.id)
-            waiting = await (await handle.describe()).memo_value("questions", [])
-            if not waiting:
+            recorded = (await handle.describe()).typed_search_attributes.get(QUESTIONS)
+            if not recorded:
                 return []
             try:
                 asked: list[Question] = await handle.query(
@@ -178,7 +179,8 @@ class Run:
                 )
             except (RPCError, WorkflowQueryFailedError):  # no worker answers for it at the moment
                 return []
-        return [question for question in asked if question.id in waiting]
+        is_recorded = any(question.id in recorded for question in asked)  # of many, the attribute has the first alone
+        return asked if is_recorded else []
 
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""

@@ -7,6 +7,7 @@ outcome is unknown, and the tool's `reconcile`, a person, the model or the end o
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -14,7 +15,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphInterrupt
 from langgraph.runtime import get_runtime
-from langgraph.types import Interrupt
+from langgraph.types import Command, Interrupt
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as StepTimeoutError
 
@@ -31,6 +32,7 @@ from agents.errors import (
     ToolQuarantined,
     ToolTimedOut,
 )
+from agents.exchange import plain
 from workflows.answers import APPROVAL, UNKNOWN
 from workflows.calls import Outcome, failure_of
 from workflows.reconciliation import reconcile
@@ -39,8 +41,9 @@ from workflows.steps import CancelledStep, execute_step, rebuilt, unpacked
 
 if TYPE_CHECKING:
     from activities.wire import Types
+    from agents.approval import Approval
     from agents.options import StepOptions, ToolOptions
-    from workflows.calls import Call
+    from workflows.calls import Ask, Call
     from workflows.run import Run
 
 LOST = frozenset(
@@ -68,27 +71,58 @@ class ToolCall:
     types: Types
     shown: dict[str, Any]
     summary: str
+    approval: Approval
+    node: str | None
     has_artifact: bool = False
 
     async def carry_out(self) -> Any:
         """What the tool's body returned or raised, now or when the task ran before. Raises `GraphInterrupt`."""
         call = self.call
         while call.outcome is None or call.outcome.kind == "unknown":
-            if self.options.effect == "destructive" and not call.approved and call.question is None:
-                call.ask("approval", encode(self._question("approval", APPROVAL)))
+            if not call.approved and call.question is None:
+                self._approve_or_ask()
             if call.question:
-                raise GraphInterrupt((Interrupt(decode(call.question.value, self.types), id=call.question.id),))
+                raise GraphInterrupt((self._interrupt(call.question),))
             await call.advance(self._start if call.outcome is None else self._settle)
         outcome = call.outcome
         if self.options.effect == "read":
             call.outcome = None
         return self._given(outcome)
 
+    def _approve_or_ask(self) -> None:
+        """No effect starts before this call, with these arguments, was approved, or need not be."""
+        call, remarks = self.call, {}
+        if rule := self.approval.rule:
+            asks, fault = rule.asks(self._facts())
+            remarks = {"rule": rule.text, **({"rule_failed": fault} if fault else {})}
+        else:
+            asks = self.approval.when == "always"
+        if not asks or self.run.questions.clears(call.tool, self.node, call.digest):
+            call.approved = True
+        else:
+            call.ask("approval", encode({**self._question("approval", APPROVAL), **remarks}), node=self.node)
+
+    def _facts(self) -> dict[str, Any]:
+        """What rules of approval see. Whose run it is comes with the run's context."""
+        context, usage = self.run.request.context or {}, self.run.usage
+        return {
+            "tool": self.call.tool,
+            "arguments": plain(decode(self.shown, self.types), "arguments"),
+            "effect": self.options.effect,
+            "tenant": context.get("tenant"),
+            "user": context.get("user"),
+            "cost": {**usage.model_dump(), "tokens": usage.input_tokens + usage.output_tokens},
+        }
+
+    def _interrupt(self, ask: Ask) -> Interrupt[Any]:
+        return Interrupt(decode(ask.value, self.types), id=ask.id, response_schema=ask.answer_schema)
+
     async def _start(self) -> None:
         call = self.call
         call.starts += 1
         step = self.step if self.options.repeatable else replace(self.step, attempts=1, local=False)
-        request = self.request.model_copy(update={"answers": call.answers})
+        arguments = self.request.arguments | (call.edited or {})
+        request = self.request.model_copy(update={"answers": call.answers, "arguments": arguments})
         try:
             response = await execute_step(request.tool, request, ToolResponse, options=step, summary=self.summary)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- whatever it is, it is noted or raised again
@@ -101,7 +135,7 @@ class ToolCall:
 
     def _responded(self, response: ToolResponse) -> None:
         if response.kind == "interrupt":
-            self.call.ask("body", response.value)
+            self.call.ask("body", response.value, node=self.node, answer_schema=response.answer_schema)
         else:
             self._came_to(Outcome(kind=response.kind, value=response.value))
 
@@ -173,7 +207,7 @@ class ToolCall:
             case "fail_run":
                 self.call.outcome = failure_of(OutcomeUnknown(self.call.unknown))
             case "ask_person":
-                self.call.ask("unknown", encode(self._question("unknown_outcome", UNKNOWN)))
+                self.call.ask("unknown", encode(self._question("unknown_outcome", UNKNOWN)), node=self.node)
             case policy:
                 assert_never(policy)
 
@@ -181,7 +215,7 @@ class ToolCall:
         value = decode(outcome.value, self.types)
         match outcome.kind:
             case "value":
-                return value
+                return self._remarked(value)
             case "given":
                 return (value, None) if self.has_artifact else value
             case "error":
@@ -201,6 +235,16 @@ class ToolCall:
         message = ToolMessage(text, tool_call_id=self.request.call_id, name=self.request.tool, status="error")
         return (message, None) if self.has_artifact else message
 
+    def _remarked(self, value: Any) -> Any:
+        """Where a person changed the arguments, the model is told with the result: it remembers others."""
+        if self.call.edited is None or self.request.call_id is None:
+            return value
+        remark = f"A person changed the arguments before this call was carried out, to {_shown(self.call.edited)}."
+        if self.has_artifact and isinstance(value, (list, tuple)):
+            content, *artifact = value
+            return (_with_remark(content, remark), *artifact)
+        return _with_remark(value, remark)
+
     def _question(self, kind: str, answers: str) -> dict[str, Any]:
         return {
             "kind": kind,
@@ -210,6 +254,29 @@ class ToolCall:
             "key": self.call.key,
             "answers": answers,
         }
+
+
+def _with_remark(content: Any, remark: str) -> Any:
+    """`content` as LangChain would write it into the message, and the remark after it."""
+    match content:
+        case ToolMessage():
+            return content.model_copy(update={"content": _with_remark(content.content, remark)})
+        case Command(update={"messages": [*messages], **others}):
+            marked = [_with_remark(each, remark) if isinstance(each, ToolMessage) else each for each in messages]
+            return replace(content, update={**others, "messages": marked})
+        case Command():
+            return content
+        case [*blocks] if all(isinstance(block, (str, dict)) for block in blocks):
+            return [*blocks, {"type": "text", "text": remark}]
+        case _:
+            return f"{content if isinstance(content, str) else _shown(content)}\n\n{remark}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def _step_of(error: BaseException) -> ActivityError | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from langgraph.errors import GraphDrained
+from langgraph.errors import GraphDrained, is_invalid_resume
 from langgraph.types import Command, Interrupt
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.sizes import packed
 from activities.transcript import TRANSCRIPT_QUERY, TranscriptPart
 from agents.errors import InvalidInput
-from agents.exchange import plain
-from workflows.answers import refuse_malformed, take_answer
+from workflows.answers import EXAMPLE, MISSING, approved_digest, read_answer, refuse_unfit, take_answer
+from workflows.asking import questions_of
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, continue_run, history_is_long, refuse_endless
-from workflows.contracts import Question, Usage
+from workflows.contracts import Decision, Question, Usage
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.run import Run
 from workflows.state import RunState, StateHistory, history_of, state_of
@@ -30,8 +32,6 @@ class RunHost:
 
     def __init__(self) -> None:
         self.current: Run | None = None
-        self._questions: dict[str, Question] = {}
-        self._answers: dict[str, Any] = {}
 
     @workflow.query(name=TRANSCRIPT_QUERY)
     def transcript(self, digest: str) -> TranscriptPart:
@@ -46,7 +46,12 @@ class RunHost:
     @workflow.query
     def questions(self) -> list[Question]:
         """The interrupts that wait for an answer."""
-        return list(self._questions.values())
+        return list(self.current.questions.waiting.values()) if self.current else []
+
+    @workflow.query
+    def decisions(self) -> list[Decision]:
+        """Who answered what and when, the last ones."""
+        return self.current.questions.decisions if self.current else []
 
     @workflow.query
     def state(self) -> RunState | None:
@@ -60,59 +65,39 @@ class RunHost:
         """The checkpoints that the run keeps, and how many it no longer has."""
         return history_of(self.current) if self.current else StateHistory()
 
-    @workflow.update
-    def answer(self, identifier: str, value: Any) -> None:
-        """Resumes the interrupt `identifier` with `value`."""
-        self._answers[identifier] = value
-        del self._questions[identifier]
+    @workflow.update(description=f"Answers a question: {EXAMPLE}")
+    def answer(self, identifier: Any, value: Any = MISSING, by: Any = None) -> None:
+        """Answers the question `identifier` with `value`, which `by` decided: a name, or a name and its groups. One
+        argument may hold them all.
+        """
+        if self.current:
+            given = read_answer(identifier, value, by)
+            question = self.current.questions.named(given.id, given.by)
+            digest = approved_digest(self.current, question, given.value)
+            self.current.questions.answer(question, given.value, by=given.by, digest=digest)
 
     @answer.validator
-    def _refuse_unfit(self, identifier: str, value: Any) -> None:
-        if identifier not in self._questions:
-            waiting = ", ".join(map(repr, self._questions)) or "none"
-            raise ApplicationError(
-                f"No question {identifier!r} waits for an answer. Waiting: {waiting}.", type=InvalidInput.__name__
-            )
-        if self.current and (call := self.current.calls.asking(identifier)) and call.question:
-            try:
-                refuse_malformed(call.question, value)
-            except InvalidInput as error:
-                raise ApplicationError(str(error), type=InvalidInput.__name__) from None
+    def _refuse_unfit(self, identifier: Any, value: Any = MISSING, by: Any = None) -> None:
+        try:
+            given = read_answer(identifier, value, by)
+            if self.current:
+                refuse_unfit(self.current, self.current.questions.named(given.id, given.by), given.value)
+        except InvalidInput as error:
+            raise ApplicationError(str(error), type=InvalidInput.__name__) from None
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         """The graph's state at its end, with all that it asked on the way answered."""
-        state = await _invoke(run, given)
-        while asked := _interrupts(state):
-            self._ask(asked)
-            await workflow.wait_condition(lambda: not self._questions)
-            answers = self._for_the_graph(run)
-            if history_is_long():
-                await run.calls.finished()
-                continue_run(run, answers=answers)
-            state = await _invoke(run, Command(resume=answers))
+        run.questions.ask_again()
+        state = None if run.questions.waiting else await _invoke(run, given)
+        while run.questions.waiting or _asks(run, state):
+            answers = await _answers(run)
+            try:
+                state = await _invoke(run, Command(resume=answers))
+            except ValidationError as error:
+                if not is_invalid_resume(error):
+                    raise
+                state = {"__interrupt__": run.graph.get_state(run.config).interrupts}
         return state
-
-    def _for_the_graph(self, run: Run) -> dict[str, Any]:
-        """The answers without those to questions of tool calls, which go to the call that asked: LangGraph gives a
-        task's answers to whoever asks first when it runs again, be it another call.
-        """
-        left = {}
-        for identifier, answer in self._answers.items():
-            if call := run.calls.asking(identifier):
-                take_answer(run, call, answer)
-            else:
-                left[identifier] = answer
-        return left
-
-    def _ask(self, asked: list[Interrupt]) -> None:
-        """Lets lists of runs show who waits, by memo. The memo is a command, too: without one in this task, a worker
-        that has lost the run would be handed the answer before it has replayed the question.
-        """
-        questions = [Question(id=interrupt.id, value=plain(interrupt.value, "question")) for interrupt in asked]
-        packed(questions, "What the run asks", workflow.payload_converter())
-        self._questions = {question.id: question for question in questions}
-        self._answers = {}
-        workflow.upsert_memo({"questions": list(self._questions)})
 
 
 def open_run(request: AgentInput) -> Run:
@@ -139,5 +124,32 @@ async def _invoke(run: Run, given: Any) -> Any:
     return state
 
 
-def _interrupts(state: Any) -> list[Interrupt]:
-    return list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
+def _asks(run: Run, state: Any) -> bool:
+    """Whether the graph stopped to ask. Then its questions wait from now on."""
+    asked: list[Interrupt[Any]] = list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
+    if asked:
+        run.questions.ask(questions_of(run, asked))
+    return bool(asked)
+
+
+async def _answers(run: Run) -> dict[str, Any]:
+    """Waits for them. Those to questions of tool calls go to the call that asked, the others to the graph: LangGraph
+    gives a task's answers to whoever asks first when it runs again, be it another call.
+    """
+    try:
+        is_settled = await run.questions.settled()
+    except asyncio.CancelledError:
+        run.questions.hide()
+        raise
+    if not is_settled:
+        run.questions.hide()
+        await run.calls.finished()
+        continue_run(run)
+    left, run.questions.answers = run.questions.answers, {}
+    for identifier in [*left]:
+        if call := run.calls.asking(identifier):
+            take_answer(run, call, left.pop(identifier))
+    if history_is_long():
+        await run.calls.finished()
+        continue_run(run, answers=left)
+    return left

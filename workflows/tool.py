@@ -91,6 +91,7 @@ def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
 
 async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dict[str, Any], types: Types) -> Any:
     run, config, options = current_run(), get_config(), tool_options(tool)
+    metadata = config.get("metadata") or {}
     request = _tool_request(run, tool.name, arguments, config)
     shown = {name: value for name, value in request.arguments.items() if told is None or name in told}
     digest = arguments_digest(tool.name, shown)
@@ -100,10 +101,12 @@ async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dic
         call=call,
         request=request.model_copy(update={"key": call.key}),
         options=options,
-        step=step_options(config.get("metadata"), options.step or run.agent.tool_step),
+        step=step_options(metadata, options.step or run.agent.tool_step),
         types=types,
         shown=shown,
         summary=_summary(request),
+        approval=options.approval(run.agent.approve),
+        node=metadata.get("langgraph_node"),
         has_artifact=tool.response_format == "content_and_artifact",
     ).carry_out()
 
