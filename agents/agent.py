@@ -72,7 +72,8 @@ class Agent:
     pydantic models and dataclasses, beside LangChain's own, that tools take and give back. `activity_options` says,
     by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
     `isolation` says where tools run, all of them or by name; the others run where their kind does. `approve` says which
-    calls a person must approve of tools that do not say it themselves: "always", "never", a CEL expression, an `Approval`.
+    calls a person must approve, of tools that do not say it themselves: "always", "never", a CEL expression or an
+    `Approval`.
 
     A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
     superstep, which costs a tenth of a millisecond and more where the state is large.

@@ -14,12 +14,13 @@ from temporalio.exceptions import ApplicationError
 from activities.sizes import packed
 from activities.transcript import TRANSCRIPT_QUERY, TranscriptPart
 from agents.errors import InvalidInput
-from workflows.answers import EXAMPLE, MISSING, approved_digest, read_answer, refuse_unfit, take_answer
+from workflows.answers import EXAMPLE, MISSING, Given, approved_digest, read_answer, refuse_unfit, take_answer
 from workflows.asking import questions_of
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, continue_run, history_is_long, refuse_endless
 from workflows.contracts import Decision, Question, Usage
 from workflows.graph import GRAPHS, run_graph, with_saver
+from workflows.questions import Questions
 from workflows.run import Run
 from workflows.state import RunState, StateHistory, history_of, state_of
 
@@ -32,6 +33,8 @@ class RunHost:
 
     def __init__(self) -> None:
         self.current: Run | None = None
+        self.has_begun = False
+        """Whether `current` is there, with all that an earlier execution handed over."""
 
     @workflow.query(name=TRANSCRIPT_QUERY)
     def transcript(self, digest: str) -> TranscriptPart:
@@ -65,28 +68,39 @@ class RunHost:
         """The checkpoints that the run keeps, and how many it no longer has."""
         return history_of(self.current) if self.current else StateHistory()
 
-    @workflow.update(description=f"Answers a question: {EXAMPLE}")
-    def answer(self, identifier: Any, value: Any = MISSING, by: Any = None) -> None:
+    @workflow.update(
+        description=f"Answers a question: {EXAMPLE}", unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON
+    )
+    async def answer(self, identifier: Any, value: Any = MISSING, by: Any = None) -> None:
         """Answers the question `identifier` with `value`, which `by` decided: a name, or a name and its groups. One
         argument may hold them all.
         """
-        if self.current:
-            given = read_answer(identifier, value, by)
-            question = self.current.questions.named(given.id, given.by)
-            digest = approved_digest(self.current, question, given.value)
-            self.current.questions.answer(question, given.value, by=given.by, digest=digest)
+        if not self.has_begun:
+            await workflow.wait_condition(lambda: self.has_begun)
+        run, question, given = self._fitting(identifier, value, by)
+        digest = approved_digest(run, question, given.value)
+        run.questions.answer(question, given.value, by=given.by, digest=digest)
 
     @answer.validator
     def _refuse_unfit(self, identifier: Any, value: Any = MISSING, by: Any = None) -> None:
+        """An execution that begins with an answer has not taken over yet what the one before it asked."""
+        if self.has_begun:
+            self._fitting(identifier, value, by)
+
+    def _fitting(self, identifier: Any, value: Any, by: Any) -> tuple[Run, Question, Given]:
         try:
             given = read_answer(identifier, value, by)
-            if self.current:
-                refuse_unfit(self.current, self.current.questions.named(given.id, given.by), given.value)
+            run = self.current
+            question = (run.questions if run else Questions()).named(given.id, given.by)
+            assert run is not None  # noqa: S101 -- without one, nothing was asked
+            refuse_unfit(run, question, given.value)
         except InvalidInput as error:
             raise ApplicationError(str(error), type=InvalidInput.__name__) from None
+        return run, question, given
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         """The graph's state at its end, with all that it asked on the way answered."""
+        self.has_begun = True
         run.questions.ask_again()
         state = None if run.questions.waiting else await _invoke(run, given)
         while run.questions.waiting or _asks(run, state):
