@@ -83,7 +83,7 @@ class RunExists(InvalidInput):
 async def connect(target: Target, *, runtime: Runtime | None = None) -> Client:
     """A client of the server at `target`. Raises ServerUnreachable within seconds, or ServerRefused."""
     _pause_at_exit()
-    with _explained(target):
+    with explained(target):
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await Client.connect(
@@ -156,7 +156,7 @@ class Run:
 
     async def steps(self) -> AsyncIterator[Step]:
         """Every change of every step, from the beginning of the run to its end."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             async for step in watch_steps(self.client, self.id):
                 yield step
 
@@ -168,7 +168,7 @@ class Run:
 
     async def questions(self) -> list[Question]:
         """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             handle = self.client.get_workflow_handle(self.id)
             recorded = (await handle.describe()).typed_search_attributes.get(QUESTIONS)
             if not recorded:
@@ -184,11 +184,11 @@ class Run:
 
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             return await waits_for_worker(self.client, self.id)
 
     async def _outcome(self) -> Any:
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             try:
                 return await self.client.get_workflow_handle(self.id).result()
             except WorkflowFailureError as error:
@@ -228,7 +228,7 @@ class Agents:
 
     async def find(self, run_id: str) -> Run:
         """The run of that id, whoever started it. Raises UnknownRun."""
-        with _explained(self.target, run_id):
+        with explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
         return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.log)
 
@@ -239,7 +239,7 @@ class Agents:
         identifier: str,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> Run:
-        with _explained(self.target):
+        with explained(self.target):
             try:
                 await self.client.start_workflow(
                     workflow,
@@ -269,7 +269,7 @@ def _summary(given: AgentInput | IngestInput) -> str:
 
 
 @contextmanager
-def _explained(target: Target, run: str | None = None) -> Iterator[None]:
+def explained(target: Target, run: str | None = None) -> Iterator[None]:
     """Turns gRPC's errors into ours."""
     try:
         yield

@@ -105,6 +105,12 @@ class Decision(BaseModel):
     how: Literal["person", "expiry", "similar"] = "person"
     digest: str | None = None
 
+    @property
+    def told(self) -> str:
+        """What whoever comes second is told."""
+        who = ", ".join(map(repr, self.by)) or ("its expiry" if self.how == "expiry" else "somebody")
+        return f"Question {self.question!r} was answered by {who} at {self.at:%Y-%m-%d %H:%M:%S} UTC already."
+
 
 class IngestInput(BaseModel):
     """What starts an ingestion: the collection to fill, and where its documents are."""

@@ -67,7 +67,7 @@ class Questions(BaseModel):
         question = self.waiting.get(identifier)
         if question is None:
             if decision := self.decision(identifier):
-                raise InvalidInput(_too_late(decision))
+                raise InvalidInput(decision.told)
             waiting = ", ".join(map(repr, self.waiting)) or "none"
             raise InvalidInput(f"No question {identifier!r} waits for an answer. Waiting: {waiting}.")
         if question.deciders and not {*question.deciders}.intersection(by):
@@ -192,11 +192,6 @@ def entries_of(questions: Iterable[Question]) -> list[str]:
 def _cut(answer: Any) -> Any:
     text = json.dumps(answer, ensure_ascii=False)
     return answer if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}…"
-
-
-def _too_late(decision: Decision) -> str:
-    who = _names(decision.by) if decision.by else "somebody" if decision.how == "person" else "its expiry"
-    return f"Question {decision.question!r} was answered by {who} at {decision.at:%Y-%m-%d %H:%M:%S} UTC already."
 
 
 def _names(names: list[str]) -> str:

@@ -51,10 +51,14 @@ def _faults(value: Any, schema: Schema, root: Schema, path: str, depth: int) -> 
         yield from _of_list(value, schema, root, path, depth)
 
 
+def _has_type(value: Any, schema: Mapping[str, Any]) -> bool:
+    types = schema.get("type", [])
+    return not types or any(_is(value, each) for each in (types if isinstance(types, list) else [types]))
+
+
 def _of_value(value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
-    if (types := schema.get("type")) is not None and not any(
-        _is(value, each) for each in (types if isinstance(types, list) else [types])
-    ):
+    if not _has_type(value, schema):
+        types = schema["type"]
         yield f"{_shown(value)} where {types if isinstance(types, str) else ' or '.join(types)} is expected"
     if "const" in schema and not _same(value, schema["const"]):
         yield f"{_shown(value)} where {_shown(schema['const'])} is expected"
@@ -95,7 +99,9 @@ def _of_choices(value: Any, schema: Mapping[str, Any], root: Schema, path: str, 
     for each in schema.get("allOf", []):
         yield from _faults(value, each, root, path, depth + 1)
     for word in ("anyOf", "oneOf"):
-        faults = [next(_faults(value, each, root, path, depth + 1), None) for each in schema.get(word, [])]
+        choices = schema.get(word, [])
+        near = [each for each in choices if not isinstance(each, dict) or _has_type(value, each)] or choices
+        faults = [next(_faults(value, each, root, path, depth + 1), None) for each in near]
         if faults and None not in faults:
             yield " or ".join(dict.fromkeys(filter(None, faults)))
         if word == "oneOf" and faults.count(None) > 1:
