@@ -32,6 +32,7 @@ from temporal.outcome import failed_run
 from temporal.progress import waits_for_worker, watch_steps
 from temporal.settings import read_environment
 from temporal.target import Target, find_target
+from temporal.threads import Thread
 from workflows.contracts import (
     AGENT_WORKFLOW,
     INGEST_WORKFLOW,
@@ -45,15 +46,18 @@ from workflows.contracts import (
     explain,
 )
 from workflows.steps import shorten
+from workflows.turns import IDLE_SECONDS, THREAD_WORKFLOW, ThreadInput
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from contextlib import AbstractContextManager
 
     from temporalio.runtime import Runtime
 
     from activities.events import Token
     from temporal.settings import Settings
     from temporal.steps import Step
+    from workflows.turns import Policy
 
 CONNECT_TIMEOUT = 4.0
 EXIT_PAUSE = 0.05
@@ -220,6 +224,40 @@ class Agents:
         if isinstance(question, str) and not question.strip():
             raise InvalidInput(f"The question for agent {agent!r} is empty. Ask it something.")
         return await self._start(AGENT_WORKFLOW, given, run_id or f"{agent}-{secrets.token_hex(4)}")
+
+    def thread(
+        self,
+        agent: str,
+        thread_id: str | None = None,
+        *,
+        policy: Policy = "enqueue",
+        idle: float = IDLE_SECONDS,
+        context: dict[str, Any] | None = None,
+    ) -> Thread:
+        """The conversation of that id, which begins with its first turn; without an id, a new one.
+
+        `policy` says what becomes of a turn that is sent while another one runs, `idle` after how many seconds without
+        any the thread ends by itself. Both are for a thread that is not there yet.
+        """
+        try:
+            start = ThreadInput(agent=agent, policy=policy, idle=idle, context=context)
+        except ValidationError as error:
+            raise InvalidInput(f"A thread of agent {agent!r} can't be started so: {explain(error)}.") from None
+        return Thread(self, thread_id or f"{agent}-{secrets.token_hex(4)}", start)
+
+    async def find_thread(self, thread_id: str) -> Thread:
+        """The thread of that id, whoever started it. Raises UnknownRun."""
+        run = await self.find(thread_id)
+        if run.kind != THREAD_WORKFLOW:
+            raise InvalidInput(f"{thread_id!r} is a {run.kind}, and no thread.")
+        return Thread(self, thread_id)
+
+    def run(self, run_id: str, kind: str) -> Run:
+        return Run(run_id, self.client, self.target, self.task_queue, kind, self.log)
+
+    def explained(self, run_id: str | None = None) -> AbstractContextManager[None]:
+        """Turns gRPC's errors into ours."""
+        return explained(self.target, run_id)
 
     async def ingest(self, given: IngestInput) -> Run:
         """One ingestion at a time fills a collection."""

@@ -52,6 +52,7 @@ from workflows import determinism, guard
 from workflows.agent import AgentWorkflow
 from workflows.graph import Graphs
 from workflows.ingestion import IngestWorkflow
+from workflows.thread import ThreadWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
     from activities.wire import Types
     from temporal.settings import Settings
 
-WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
+WORKFLOWS: Sequence[type] = [AgentWorkflow, ThreadWorkflow, IngestWorkflow]
 
 TOOL_PROCESS = "temporal.tool_process"
 

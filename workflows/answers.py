@@ -66,7 +66,7 @@ def refuse_unfit(run: Run, question: Question, answer: Any) -> None:
     if fault := misfit(answer, question.answer_schema):
         expected = {"approval": APPROVAL, "unknown_outcome": UNKNOWN}.get(question.kind)
         told = f" Expected: {expected}." if expected else ""
-        raise InvalidInput(f"The answer to question {question.id!r} does not fit. {fault[0].upper()}{fault[1:]}.{told}")
+        raise InvalidInput(f"The answer to question {question.id!r} does not fit: {fault}.{told}")
     if question.kind == "approval" and question.tool and isinstance(answer, dict) and "arguments" in answer:
         if not answer["approve"]:
             raise InvalidInput("Arguments are changed where a call is approved, and this answer rejects it.")

@@ -176,6 +176,13 @@ class Calls:
         """Waits for those that go on though the node that made them has ended: another of its calls ended before."""
         await asyncio.gather(*(call.running for call in self if call.running), return_exceptions=True)
 
+    async def stopped(self) -> None:
+        """Ends those that go on so."""
+        running = [call.running for call in self if call.running]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     def forget(self, steps: Mapping[str, int]) -> None:
         """Drops the calls of tasks that are over. `steps` says at which step each living graph stands."""
         for namespace, task in [*self._tasks.items()]:

@@ -170,12 +170,17 @@ class ToolCall:
     def _came_to(self, outcome: Outcome) -> None:
         self.call.outcome = outcome
         self.run.undoings.pop(self.call.key, None)
-        if outcome.kind == "value" and self.options.compensate:
-            self.run.undoings[self.call.key] = Undoing(tool=self.request.tool, value=outcome.value)
+        if outcome.kind == "value":
+            self._took_effect(Undoing(tool=self.request.tool, value=outcome.value))
 
     def _may_have_happened(self) -> None:
+        self._took_effect(Undoing(tool=self.request.tool, is_known=False))
+
+    def _took_effect(self, undoing: Undoing) -> None:
         if self.options.compensate:
-            self.run.undoings[self.call.key] = Undoing(tool=self.request.tool, is_known=False)
+            self.run.undoings[self.call.key] = undoing
+        elif self.options.effect != "read":
+            self.run.effects[undoing.tool] += 1
 
     async def _settle(self) -> None:
         """Turns an unknown outcome into a known one, or into a question."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from langgraph.errors import GraphDrained, is_invalid_resume
 from langgraph.types import Command, Interrupt
@@ -25,6 +25,8 @@ from workflows.run import Run
 from workflows.state import RunState, StateHistory, history_of, state_of
 
 if TYPE_CHECKING:
+    from langgraph.runtime import RunControl
+
     from workflows.contracts import AgentInput
 
 
@@ -102,16 +104,68 @@ class RunHost:
         """The graph's state at its end, with all that it asked on the way answered."""
         self.has_begun = True
         run.questions.ask_again()
-        state = None if run.questions.waiting else await _invoke(run, given)
+        state = None if run.questions.waiting else await self._invoke(run, given)
         while run.questions.waiting or _asks(run, state):
-            answers = await _answers(run)
+            answers = await self._answers(run)
             try:
-                state = await _invoke(run, Command(resume=answers))
+                state = await self._invoke(run, Command(resume=answers))
             except ValidationError as error:
                 if not is_invalid_resume(error):
                     raise
                 state = {"__interrupt__": run.graph.get_state(run.config).interrupts}
         return state
+
+    async def _invoke(self, run: Run, given: Any) -> Any:
+        """The graph's state at its end or its interrupts. `None` goes on where the graph has stopped."""
+        if given is not None:
+            run.saver.start_counting()
+        while True:
+            run.calls.invocations += 1
+            try:
+                state = await run_graph(run, given, self._control())
+            except GraphDrained:
+                refuse_endless(run)
+                await run.calls.finished()
+                run.calls.forget(run.saver.living())
+                await self._drained(run)
+                given = None
+            else:
+                run.calls.forget(run.saver.living())
+                return state
+
+    def _control(self) -> RunControl:
+        """What stops the graph between two supersteps."""
+        return HistoryControl()
+
+    async def _drained(self, run: Run) -> None:
+        """What comes next once the graph has stopped so. It goes on when this returns."""
+        await self._continue(run)
+
+    async def _continue(self, run: Run, *, answers: dict[str, Any] | None = None) -> Never:
+        """Goes on in a new execution."""
+        continue_run(run, answers=answers)
+
+    async def _answers(self, run: Run) -> dict[str, Any]:
+        """Waits for them. Those to questions of tool calls go to the call that asked, the others to the graph:
+        LangGraph gives a task's answers to whoever asks first when it runs again, be it another call.
+        """
+        try:
+            is_settled = await run.questions.settled()
+        except asyncio.CancelledError:
+            run.questions.withdraw()
+            raise
+        if not is_settled:
+            run.questions.hide()
+            await run.calls.finished()
+            await self._continue(run)
+        left, run.questions.answers = run.questions.answers, {}
+        for identifier in [*left]:
+            if call := run.calls.asking(identifier):
+                take_answer(run, call, left.pop(identifier))
+        if history_is_long():
+            await run.calls.finished()
+            await self._continue(run, answers=left)
+        return left
 
 
 def open_run(request: AgentInput) -> Run:
@@ -122,48 +176,9 @@ def open_run(request: AgentInput) -> Run:
     return Run(agent, request, with_saver(graphs.compiled[agent.name], saver), saver)
 
 
-async def _invoke(run: Run, given: Any) -> Any:
-    """The graph's state at its end or its interrupts. `None` goes on where the execution before this one stopped."""
-    if given is not None:
-        run.saver.start_counting()
-    run.calls.invocations += 1
-    try:
-        state = await run_graph(run, given, HistoryControl())
-    except GraphDrained:
-        refuse_endless(run)
-        await run.calls.finished()
-        run.calls.forget(run.saver.living())
-        continue_run(run)
-    run.calls.forget(run.saver.living())
-    return state
-
-
 def _asks(run: Run, state: Any) -> bool:
     """Whether the graph stopped to ask. Then its questions wait from now on."""
     asked: list[Interrupt[Any]] = list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
     if asked:
         run.questions.ask(questions_of(run, asked))
     return bool(asked)
-
-
-async def _answers(run: Run) -> dict[str, Any]:
-    """Waits for them. Those to questions of tool calls go to the call that asked, the others to the graph: LangGraph
-    gives a task's answers to whoever asks first when it runs again, be it another call.
-    """
-    try:
-        is_settled = await run.questions.settled()
-    except asyncio.CancelledError:
-        run.questions.hide()
-        raise
-    if not is_settled:
-        run.questions.hide()
-        await run.calls.finished()
-        continue_run(run)
-    left, run.questions.answers = run.questions.answers, {}
-    for identifier in [*left]:
-        if call := run.calls.asking(identifier):
-            take_answer(run, call, left.pop(identifier))
-    if history_is_long():
-        await run.calls.finished()
-        continue_run(run, answers=left)
-    return left

@@ -57,8 +57,13 @@ class Questions(BaseModel):
         if self.waiting:
             self._show()
 
+    def withdraw(self) -> None:
+        """Whoever asked is over: nothing waits any more."""
+        self.hide()
+        self.waiting, self.answers = {}, {}
+
     def hide(self) -> None:
-        """An execution that ends asks nothing any more."""
+        """An execution that goes on in another asks nothing any more."""
         if self.waiting:
             workflow.upsert_search_attributes([QUESTIONS.value_unset()])
 

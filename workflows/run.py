@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ class Run:
     questions: Questions = field(default_factory=Questions)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
+    effects: Counter[str] = field(default_factory=Counter)
+    """Calls by tool that took effect, or may have, and can't be undone."""
 
     @property
     def config(self) -> RunnableConfig:

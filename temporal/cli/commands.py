@@ -35,6 +35,7 @@ Named = Annotated[
     str | None,
     typer.Argument(metavar="QUESTION", help="The question's id, or how it begins, where there are several."),
 ]
+ThreadId = Annotated[str, typer.Argument(metavar="THREAD", help="The conversation's id.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `perdure run` printed it.")]
 
 
@@ -79,6 +80,69 @@ def result(run_id: RunId, as_json: AsJson = False) -> None:
     from temporal.settings import read_settings
 
     asyncio.run(show_result(read_settings(), run_id, as_json=as_json))
+
+
+@app.command(epilog='Example: `perdure send research "And in Python?" --thread customer-17`')
+def send(
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name; `perdure agents` lists them.")],
+    text: Annotated[str, typer.Argument(metavar="INPUT", help="What to say, or `-` to read it from stdin.")],
+    thread: Annotated[
+        str | None, typer.Option("--thread", metavar="ID", help="The conversation; without it, a new one.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", help="While a turn runs: enqueue, reject, interrupt, rollback or steer."),
+    ] = None,
+    json_input: Annotated[bool, typer.Option("--json-input", help="INPUT is JSON that the graph takes.")] = False,
+    as_json: AsJson = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Send it, print the turn's id, and leave.")] = False,
+    turn_id: Annotated[str | None, typer.Option("--id", help="The turn's id: the same twice is one turn.")] = None,
+) -> None:
+    """Send a turn to a conversation with an agent, which begins with it where there is none, and show the answer."""
+    from temporal.cli.run import read_input
+    from temporal.cli.thread import read_policy, send_turn
+    from temporal.settings import read_settings
+
+    given, chosen = read_input(text, is_json=json_input), read_policy(policy)
+    asyncio.run(
+        send_turn(
+            read_settings(),
+            agent,
+            given,
+            thread_id=thread,
+            turn_id=turn_id,
+            policy=chosen,
+            as_json=as_json,
+            detach=detach,
+        )
+    )
+
+
+@app.command(epilog="Example: `perdure turns customer-17`")
+def turns(thread: ThreadId, as_json: AsJson = False) -> None:
+    """List the turns of a conversation."""
+    from temporal.cli.thread import show_turns
+    from temporal.settings import read_settings
+
+    asyncio.run(show_turns(read_settings(), thread, as_json=as_json))
+
+
+@app.command(epilog="Example: `perdure interrupt customer-17`")
+def interrupt(thread: ThreadId) -> None:
+    """Stop the turn that runs. What it did stays done, and in the conversation."""
+    from temporal.cli.thread import interrupt_turn
+    from temporal.settings import read_settings
+
+    asyncio.run(interrupt_turn(read_settings(), thread))
+
+
+@app.command(epilog="Example: `perdure close customer-17`")
+def close(thread: ThreadId) -> None:
+    """End a conversation once its turns are over. A later turn goes on with it."""
+    from temporal.cli.thread import close_thread
+    from temporal.settings import read_settings
+
+    asyncio.run(close_thread(read_settings(), thread))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from temporal.cli.errors import say
 from temporal.client import ServerUnreachable
-from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW
+from workflows.contracts import INGEST_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -74,7 +74,7 @@ async def _announce_waits(run: Run, display: Display) -> None:
 
 async def _announce_questions(run: Run, display: Display) -> None:
     announced: set[str] = set()
-    while run.kind == AGENT_WORKFLOW:
+    while run.kind != INGEST_WORKFLOW:
         await asyncio.sleep(INTERVAL)
         for question in await run.questions():
             if question.id not in announced:

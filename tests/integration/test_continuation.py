@@ -21,16 +21,13 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, Work
 
 from agents import Agent, Resources, durable, idempotency_key
 from agents.testing import ScriptedModel, call, run_live
-from temporal.converter import DATA_CONVERTER, data_converter, payload_limits
-from temporal.dev import dev_server
-from temporal.dev.lock import LOCK_NAME, hold_state
-from temporal.dev.supervisor import Supervisor
+from temporal.converter import data_converter, payload_limits
 from temporal.progress import watch_steps
 from temporal.replay import replay_strictly
 from temporal.storage import StorageLocation
 from tests.integration.cases import add, agent_with, confirm
 from tests.integration.chat import BYE, RULES, Looking, Talk, characters, chatting, texts
-from tests.integration.conftest import Bench, steps
+from tests.integration.conftest import Bench, impatient_client, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
 from tests.integration.test_effects import Till, tool_node
 from tests.integration.test_questions import refused, telling
@@ -42,12 +39,8 @@ LONG = 60
 
 @pytest.fixture(scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    state = tmp_path_factory.mktemp("impatient")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(dev_server.DYNAMIC_CONFIG, "limit.historyCount.suggestContinueAsNew", str(LONG))
-        async with hold_state(state) as lock, Supervisor(lock, state / LOCK_NAME) as supervisor:
-            server = await dev_server.start_dev_server(supervisor, state, namespace="default", port=None, ui_port=None)
-            yield await Client.connect(server.address, data_converter=DATA_CONVERTER)
+    async with impatient_client(tmp_path_factory.mktemp("impatient"), events=LONG) as client:
+        yield client
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ async def test_an_answer_that_does_not_fit_the_schema_is_refused_with_the_reason
         await handle.execute_update("answer", args=[question["id"], {"kind": "yes", "score": 7}])
         result = await handle.result()
 
-    assert reason.endswith("""does not fit. Kind: "maybe" where one of "yes", "no" is expected.""")
+    assert reason.endswith("""does not fit: kind: "maybe" where one of "yes", "no" is expected.""")
     assert result["output"] == {"told": [7]}
     await made.replayed(handle)
 
@@ -233,7 +233,7 @@ async def test_a_tool_in_its_activity_may_say_what_the_answer_must_be(bench) -> 
         await handle.result()
         state = await handle.query("state")
 
-    assert reason.endswith("""does not fit. It: "yes" where object is expected.""")
+    assert reason.endswith("""does not fit: it: "yes" where object is expected.""")
     assert state["values"]["messages"][-2]["content"] == "tea: no"
     await made.replayed(handle)
 
@@ -255,7 +255,7 @@ async def test_a_node_in_its_activity_may_say_what_the_answer_must_be(bench) -> 
         await handle.execute_update("answer", args=[question["id"], {"kind": "no"}])
         result = await handle.result()
 
-    assert reason.endswith("does not fit. Kind: 1 where string is expected.")
+    assert reason.endswith("does not fit: kind: 1 where string is expected.")
     assert question["node"] == "ask"
     assert result["output"] == {"told": ["no"]}
     await made.replayed(handle)
@@ -279,9 +279,9 @@ async def test_a_decision_that_langchains_middleware_does_not_allow_is_refused(b
         await handle.execute_update("answer", args=[question["id"], {"decisions": [{"type": "approve"}]}])
         await handle.result()
 
-    assert reasons[0].endswith("""It: "yes" where object is expected.""")
-    assert reasons[1].endswith("Decisions: 0 items where 1 are needed.")
-    assert reasons[2].endswith("""Decisions[0].type: "edit" where one of "approve", "reject" is expected.""")
+    assert reasons[0].endswith("""it: "yes" where object is expected.""")
+    assert reasons[1].endswith("decisions: 0 items where 1 are needed.")
+    assert reasons[2].endswith("""decisions[0].type: "edit" where one of "approve", "reject" is expected.""")
     await made.replayed(handle)
 
 
