@@ -7,7 +7,6 @@ outcome is unknown, and the tool's `reconcile`, a person, the model or the end o
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -15,7 +14,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphInterrupt
 from langgraph.runtime import get_runtime
-from langgraph.types import Command, Interrupt
+from langgraph.types import Interrupt
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as StepTimeoutError
 
@@ -32,9 +31,9 @@ from agents.errors import (
     ToolQuarantined,
     ToolTimedOut,
 )
-from agents.exchange import plain
 from workflows.answers import APPROVAL, UNKNOWN
-from workflows.calls import Outcome, failure_of
+from workflows.approving import judged, remarked, shown
+from workflows.calls import Outcome, arguments_digest, failure_of
 from workflows.reconciliation import reconcile
 from workflows.saga import Undoing
 from workflows.steps import CancelledStep, execute_step, rebuilt, unpacked
@@ -91,28 +90,14 @@ class ToolCall:
 
     def _approve_or_ask(self) -> None:
         """No effect starts before this call, with these arguments, was approved, or need not be."""
-        call, remarks = self.call, {}
-        if rule := self.approval.rule:
-            asks, fault = rule.asks(self._facts())
-            remarks = {"rule": rule.text, **({"rule_failed": fault} if fault else {})}
-        else:
-            asks = self.approval.when == "always"
+        call = self.call
+        asks, remarks = judged(
+            self.run, self.approval, call.tool, self.options.effect, lambda: decode(self.shown, self.types)
+        )
         if not asks or self.run.questions.clears(call.tool, self.node, call.digest):
             call.approved = True
         else:
             call.ask("approval", encode({**self._question("approval", APPROVAL), **remarks}), node=self.node)
-
-    def _facts(self) -> dict[str, Any]:
-        """What rules of approval see. Whose run it is comes with the run's context."""
-        context, usage = self.run.request.context or {}, self.run.usage
-        return {
-            "tool": self.call.tool,
-            "arguments": plain(decode(self.shown, self.types), "arguments"),
-            "effect": self.options.effect,
-            "tenant": context.get("tenant"),
-            "user": context.get("user"),
-            "cost": {**usage.model_dump(), "tokens": usage.input_tokens + usage.output_tokens},
-        }
 
     def _interrupt(self, ask: Ask) -> Interrupt[Any]:
         return Interrupt(decode(ask.value, self.types), id=ask.id, response_schema=ask.answer_schema)
@@ -123,8 +108,9 @@ class ToolCall:
         step = self.step if self.options.repeatable else replace(self.step, attempts=1, local=False)
         arguments = self.request.arguments | (call.edited or {})
         request = self.request.model_copy(update={"answers": call.answers, "arguments": arguments})
+        summary = self.summary if call.edited is None else shown(call.edited)
         try:
-            response = await execute_step(request.tool, request, ToolResponse, options=step, summary=self.summary)
+            response = await execute_step(request.tool, request, ToolResponse, options=step, summary=summary)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- whatever it is, it is noted or raised again
             await self._failed(error)
             return
@@ -241,47 +227,21 @@ class ToolCall:
         return (message, None) if self.has_artifact else message
 
     def _remarked(self, value: Any) -> Any:
-        """Where a person changed the arguments, the model is told with the result: it remembers others."""
+        """Code that called the tool itself gets the result alone."""
         if self.call.edited is None or self.request.call_id is None:
             return value
-        remark = f"A person changed the arguments before this call was carried out, to {_shown(self.call.edited)}."
-        if self.has_artifact and isinstance(value, (list, tuple)):
-            content, *artifact = value
-            return (_with_remark(content, remark), *artifact)
-        return _with_remark(value, remark)
+        return remarked(value, self.call.edited, has_artifact=self.has_artifact)
 
     def _question(self, kind: str, answers: str) -> dict[str, Any]:
+        call = self.call
         return {
             "kind": kind,
             "tool": self.request.tool,
-            "arguments": self.shown,
-            "digest": self.call.digest,
-            "key": self.call.key,
+            "arguments": self.shown if call.edited is None else call.edited,
+            "digest": call.digest if call.edited is None else arguments_digest(call.tool, call.edited),
+            "key": call.key,
             "answers": answers,
         }
-
-
-def _with_remark(content: Any, remark: str) -> Any:
-    """`content` as LangChain would write it into the message, and the remark after it."""
-    match content:
-        case ToolMessage():
-            return content.model_copy(update={"content": _with_remark(content.content, remark)})
-        case Command(update={"messages": [*messages], **others}):
-            marked = [_with_remark(each, remark) if isinstance(each, ToolMessage) else each for each in messages]
-            return replace(content, update={**others, "messages": marked})
-        case Command():
-            return content
-        case [*blocks] if all(isinstance(block, (str, dict)) for block in blocks):
-            return [*blocks, {"type": "text", "text": remark}]
-        case _:
-            return f"{content if isinstance(content, str) else _shown(content)}\n\n{remark}"
-
-
-def _shown(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        return str(value)
 
 
 def _step_of(error: BaseException) -> ActivityError | None:

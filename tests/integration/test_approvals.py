@@ -16,7 +16,7 @@ from langgraph.types import Command
 from pydantic import BaseModel
 from temporalio.client import WorkflowHandle
 
-from agents import Agent, Approval, Resources, durable
+from agents import Agent, Approval, Resources, StepOptions, durable
 from agents.testing import ScriptedModel, call
 from tests.integration.cases import agent_with
 from tests.integration.conftest import Bench, steps
@@ -454,3 +454,34 @@ async def test_no_effect_begins_before_its_approval_and_a_cancelled_run_asks_no_
 
     assert till.amounts == []
     assert steps(await made.replayed(handle)) == ["call_model"]
+
+
+async def test_what_is_asked_of_an_unknown_outcome_names_the_arguments_that_were_used(bench) -> None:
+    paid: list[int] = []
+
+    @durable(approve="always", step=StepOptions(timeout=timedelta(milliseconds=300)))
+    @tool
+    async def pay(amount: int) -> str:
+        """Pay."""
+        paid.append(amount)
+        await asyncio.sleep(60)
+        return "paid"
+
+    made = bench(agent_with(pay), paying(500))
+
+    async with made.worker():
+        handle = await made.start("go")
+        [question] = await questions_of(handle)
+        answer = {"approve": True, "arguments": {"amount": 50}}
+        await handle.execute_update("answer", args=[question["id"], answer])
+        while (asked := (await questions_of(handle))[0])["kind"] == "approval":
+            await asyncio.sleep(0.05)
+        await handle.execute_update("answer", args=[asked["id"], {"outcome": "done", "value": "paid, they say"}])
+        await handle.result()
+        approved, settled = await decisions_of(handle)
+
+    assert paid == [50]
+    assert asked["value"]["arguments"] == {"amount": 50}
+    assert asked["value"]["digest"] == approved["digest"] != question["value"]["digest"]
+    assert (settled["kind"], settled["tool"]) == ("unknown_outcome", "pay")
+    await made.replayed(handle)
