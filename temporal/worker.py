@@ -38,6 +38,7 @@ from activities.weaviate_items import WeaviateItems
 from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
+from temporal import search_attributes
 from temporal.client import connect, token_log
 from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
@@ -51,6 +52,7 @@ from workflows import determinism, guard
 from workflows.agent import AgentWorkflow
 from workflows.graph import Graphs
 from workflows.ingestion import IngestWorkflow
+from workflows.thread import ThreadWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
     from activities.wire import Types
     from temporal.settings import Settings
 
-WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
+WORKFLOWS: Sequence[type] = [AgentWorkflow, ThreadWorkflow, IngestWorkflow]
 
 TOOL_PROCESS = "temporal.tool_process"
 
@@ -85,6 +87,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     default_model = resolve_model(settings.model, environ)
     target = find_target(settings, environ)
     client = await connect(target, runtime=forwarding_runtime())
+    await search_attributes.ensure(client)
     embeds = embedder(settings.embedding, environ)
     async with AsyncExitStack() as opened:
         weaviate = await opened.enter_async_context(find_store(settings).open())

@@ -42,7 +42,7 @@ class AgentWorkflow(RunHost):
             workflow.set_current_details(f"**{run.agent.name}** is at work.")
             async with undone_on_failure(run):
                 first = restore(run, carried) if carried else graph_input(run.graph, run.request.input)
-                result = _readable(_result(run, await self._run_to_end(run, first)))
+                result = result_of(run, await self._run_to_end(run, first))
             workflow.set_current_details(details(result))
         return result
 
@@ -57,8 +57,10 @@ def parse(raw: RawValue) -> AgentInput:
     return given
 
 
-def _result(run: Run, state: Any) -> AgentResult:
-    return AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
+def result_of(run: Run, state: Any) -> AgentResult:
+    return _readable(
+        AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
+    )
 
 
 def _citations(state: Any) -> list[Citation]:

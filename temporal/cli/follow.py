@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from temporal.cli.errors import say
 from temporal.client import ServerUnreachable
-from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW
+from workflows.contracts import INGEST_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -74,7 +74,7 @@ async def _announce_waits(run: Run, display: Display) -> None:
 
 async def _announce_questions(run: Run, display: Display) -> None:
     announced: set[str] = set()
-    while run.kind == AGENT_WORKFLOW:
+    while run.kind != INGEST_WORKFLOW:
         await asyncio.sleep(INTERVAL)
         for question in await run.questions():
             if question.id not in announced:
@@ -84,11 +84,11 @@ async def _announce_questions(run: Run, display: Display) -> None:
 
 def _asked(run: Run, question: Question) -> str:
     told = json.dumps(question.value, ensure_ascii=False)
-    return (
-        f"The run asks: {told}\n"
-        f"Answer it: temporal workflow update execute --address {run.target.address} --workflow-id {run.id} "
-        f"--name answer --input '\"{question.id}\"' --input '<your answer, as JSON>'"
-    )
+    place = f"{run.id} {question.id[:8]}"
+    if question.kind == "approval":
+        who = f" {' or '.join(question.deciders)} decides." if question.deciders else ""
+        return f"The run asks: {told}{who}\nDecide: perdure approve {place}, or perdure reject {place}"
+    return f"The run asks: {told}\nAnswer it: perdure answer {place} '<your answer, as JSON>'"
 
 
 async def _show_tokens(run: Run, display: Display) -> None:
