@@ -115,6 +115,9 @@ class RunHost:
                 state = {"__interrupt__": run.graph.get_state(run.config).interrupts}
         return state
 
+    def _is_asking(self) -> bool:
+        return bool(self.current and self.current.questions.waiting)
+
     async def _invoke(self, run: Run, given: Any) -> Any:
         """The graph's state at its end or its interrupts. `None` goes on where the graph has stopped."""
         if given is not None:
