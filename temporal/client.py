@@ -36,6 +36,7 @@ from temporal.threads import Thread
 from workflows.contracts import (
     AGENT_WORKFLOW,
     INGEST_WORKFLOW,
+    QUESTIONS,
     AgentInput,
     AgentResult,
     IngestInput,
@@ -86,7 +87,7 @@ class RunExists(InvalidInput):
 async def connect(target: Target, *, runtime: Runtime | None = None) -> Client:
     """A client of the server at `target`. Raises ServerUnreachable within seconds, or ServerRefused."""
     _pause_at_exit()
-    with _explained(target):
+    with explained(target):
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await Client.connect(
@@ -159,7 +160,7 @@ class Run:
 
     async def steps(self) -> AsyncIterator[Step]:
         """Every change of every step, from the beginning of the run to its end."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             async for step in watch_steps(self.client, self.id):
                 yield step
 
@@ -171,10 +172,10 @@ class Run:
 
     async def questions(self) -> list[Question]:
         """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             handle = self.client.get_workflow_handle(self.id)
-            waiting = await (await handle.describe()).memo_value("questions", [])
-            if not waiting:
+            recorded = (await handle.describe()).typed_search_attributes.get(QUESTIONS)
+            if not recorded:
                 return []
             try:
                 asked: list[Question] = await handle.query(
@@ -182,15 +183,16 @@ class Run:
                 )
             except (RPCError, WorkflowQueryFailedError):  # no worker answers for it at the moment
                 return []
-        return [question for question in asked if question.id in waiting]
+        is_recorded = any(question.id in recorded for question in asked)  # of many, the attribute has the first alone
+        return asked if is_recorded else []
 
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             return await waits_for_worker(self.client, self.id)
 
     async def _outcome(self) -> Any:
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             try:
                 return await self.client.get_workflow_handle(self.id).result()
             except WorkflowFailureError as error:
@@ -255,7 +257,7 @@ class Agents:
 
     def explained(self, run_id: str | None = None) -> AbstractContextManager[None]:
         """Turns gRPC's errors into ours."""
-        return _explained(self.target, run_id)
+        return explained(self.target, run_id)
 
     async def ingest(self, given: IngestInput) -> Run:
         """One ingestion at a time fills a collection."""
@@ -264,7 +266,7 @@ class Agents:
 
     async def find(self, run_id: str) -> Run:
         """The run of that id, whoever started it. Raises UnknownRun."""
-        with _explained(self.target, run_id):
+        with explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
         return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.log)
 
@@ -275,7 +277,7 @@ class Agents:
         identifier: str,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> Run:
-        with _explained(self.target):
+        with explained(self.target):
             try:
                 await self.client.start_workflow(
                     workflow,
@@ -305,7 +307,7 @@ def _summary(given: AgentInput | IngestInput) -> str:
 
 
 @contextmanager
-def _explained(target: Target, run: str | None = None) -> Iterator[None]:
+def explained(target: Target, run: str | None = None) -> Iterator[None]:
     """Turns gRPC's errors into ours."""
     try:
         yield

@@ -53,6 +53,7 @@ class ThreadWorkflow(TurnHost):
         run = self._reopen(carried) if carried else self._open(parse_thread(request))
         self._carried_bytes = len(request.payload.data) if carried else 0
         first = restore(run, carried) if carried else None
+        self.has_begun = True
         if self._running:
             await self._finish(run, first)
         self._last = workflow.time()

@@ -132,7 +132,7 @@ class TurnHost(RunHost):
         self._book.change([turn.id for turn in left], status="queued", into=None)
         self._book.queue.extendleft(reversed(left))
         self._running = self._work = self._before = None
-        self._withdraw()
+        run.questions.withdraw()
         self._last, self._has_worked = workflow.time(), True
         self._book.forget()
 
@@ -151,7 +151,7 @@ class TurnHost(RunHost):
 
     async def _dismiss(self, reason: str) -> None:
         """Lets those go who wait for something, so that this execution can end."""
-        self._leaving = reason
+        self._leaving, self.has_begun = reason, True
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     # What the run's host asks
