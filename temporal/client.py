@@ -37,6 +37,7 @@ from temporal.threads import Thread
 from workflows.contracts import (
     AGENT_WORKFLOW,
     INGEST_WORKFLOW,
+    QUESTIONS,
     AgentInput,
     AgentResult,
     IngestInput,
@@ -90,7 +91,7 @@ class RunExists(InvalidInput):
 async def connect(target: Target, *, runtime: Runtime | None = None) -> Client:
     """A client of the server at `target`. Raises ServerUnreachable within seconds, or ServerRefused."""
     _pause_at_exit()
-    with _explained(target):
+    with explained(target):
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await Client.connect(
@@ -163,7 +164,7 @@ class Run:
 
     async def steps(self) -> AsyncIterator[Step]:
         """Every change of every step, from the beginning of the run to its end."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             async for step in watch_steps(self.client, self.id):
                 yield step
 
@@ -175,10 +176,10 @@ class Run:
 
     async def questions(self) -> list[Question]:
         """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             handle = self.client.get_workflow_handle(self.id)
-            waiting = await (await handle.describe()).memo_value("questions", [])
-            if not waiting:
+            recorded = (await handle.describe()).typed_search_attributes.get(QUESTIONS)
+            if not recorded:
                 return []
             try:
                 asked: list[Question] = await handle.query(
@@ -186,30 +187,31 @@ class Run:
                 )
             except (RPCError, WorkflowQueryFailedError):  # no worker answers for it at the moment
                 return []
-        return [question for question in asked if question.id in waiting]
+        is_recorded = any(question.id in recorded for question in asked)  # of many, the attribute has the first alone
+        return asked if is_recorded else []
 
     async def state(self, checkpoint: str | None = None) -> RunState:
         """The state as of a checkpoint, its newest unasked. Raises `CheckpointPruned`."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             return await travel.state_of(self, checkpoint)
 
     async def history(self, most: int = MOST_TOLD) -> StateHistory:
         """The checkpoints that are kept, and the last supersteps, with what they did and cost."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             return await travel.history_of(self, most)
 
     async def rewind(self, *, turn: str | None = None, checkpoint: str | None = None) -> Rewound:
         """Takes a thread back to before a turn, or to a checkpoint between two turns. What tools did stays."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             return await travel.rewind(self, turn=turn, checkpoint=checkpoint)
 
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             return await waits_for_worker(self.client, self.id)
 
     async def _outcome(self) -> Any:
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             try:
                 return await self.client.get_workflow_handle(self.id).result()
             except WorkflowFailureError as error:
@@ -281,7 +283,7 @@ class Agents:
 
     def explained(self, run_id: str | None = None) -> AbstractContextManager[None]:
         """Turns gRPC's errors into ours."""
-        return _explained(self.target, run_id)
+        return explained(self.target, run_id)
 
     async def fork(
         self,
@@ -304,7 +306,7 @@ class Agents:
         """
         source = await self.find(run_id)
         change = travel.Change(state, as_node, input, agent, model, context)
-        with _explained(self.target, run_id):
+        with explained(self.target, run_id):
             return await travel.fork_of(self, source, checkpoint, change, run_id=fork_id, repeat_effects=repeat_effects)
 
     async def ingest(self, given: IngestInput) -> Run:
@@ -314,7 +316,7 @@ class Agents:
 
     async def find(self, run_id: str) -> Run:
         """The run of that id, whoever started it. Raises UnknownRun."""
-        with _explained(self.target, run_id):
+        with explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
         return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.log)
 
@@ -340,7 +342,7 @@ class Agents:
         task_queue: str | None = None,
     ) -> Run:
         """Starts a workflow of Perdure's. Raises `RunExists`."""
-        with _explained(self.target):
+        with explained(self.target):
             try:
                 await self.client.start_workflow(
                     workflow,
@@ -371,7 +373,7 @@ def _summary(given: AgentInput | IngestInput) -> str:
 
 
 @contextmanager
-def _explained(target: Target, run: str | None = None) -> Iterator[None]:
+def explained(target: Target, run: str | None = None) -> Iterator[None]:
     """Turns gRPC's errors into ours."""
     try:
         yield

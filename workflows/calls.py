@@ -41,13 +41,15 @@ class Place(BaseModel):
 
 
 class Ask(BaseModel):
-    """A question that a call waits for. `value` is encoded."""
+    """A question that a call waits for. `value` is encoded, `node` the node of the graph that made the call."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     kind: Literal["body", "approval", "unknown"]
     value: Any
+    node: str | None = None
+    answer_schema: dict[str, Any] | None = None
 
 
 class Outcome(BaseModel):
@@ -78,6 +80,9 @@ class Call(BaseModel):
     answers: list[Any] = []
     """Encoded, to the questions of the body."""
     approved: bool = False
+    """By a person, or since nobody need be asked."""
+    edited: dict[str, Any] | None = None
+    """The arguments, encoded, that a person put in place of the model's."""
     starts: int = 0
     outcome: Outcome | None = None
     running: asyncio.Task[None] | None = Field(default=None, exclude=True)
@@ -97,9 +102,17 @@ class Call(BaseModel):
     def has_begun(self) -> bool:
         return self.starts > 0 or self.outcome is not None
 
-    def ask(self, kind: Literal["body", "approval", "unknown"], value: Any) -> None:
+    def ask(
+        self,
+        kind: Literal["body", "approval", "unknown"],
+        value: Any,
+        *,
+        node: str | None = None,
+        answer_schema: dict[str, Any] | None = None,
+    ) -> None:
         """Each question has an id of its own: an answer that comes twice does not answer the next."""
-        self.question = Ask(id=_question_id(self.key, self.asked), kind=kind, value=value)
+        identifier = _question_id(self.key, self.asked)
+        self.question = Ask(id=identifier, kind=kind, value=value, node=node, answer_schema=answer_schema)
         self.asked += 1
 
     async def advance(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -25,6 +25,7 @@ from activities.wire import decode, encode
 from workflows.calls import Call, Calls
 from workflows.contracts import AgentInput, Usage
 from workflows.namespace import Snapshot
+from workflows.questions import Questions
 from workflows.saga import Undoing
 from workflows.steps import unpacked
 from workflows.transcript import CarriedTranscripts
@@ -59,6 +60,7 @@ class Carried(BaseModel):
     transcripts: CarriedTranscripts
     calls: dict[str, list[Call]] = Field(default={}, exclude_if=operator.not_)
     undoings: dict[str, Undoing] = Field(default={}, exclude_if=operator.not_)
+    questions: Questions = Questions()
     thread: ThreadState | None = Field(default=None, exclude_if=operator.not_)
 
 
@@ -113,6 +115,7 @@ def handed_over(run: Run, *, answers: dict[str, Any] | None = None, thread: Thre
         transcripts=run.transcript.carried(_conversations(snapshots)),
         calls=run.calls.carried(),
         undoings=run.undoings,
+        questions=run.questions,
         thread=thread,
     )
     payload = packed(carried, WHAT, workflow.payload_converter()).payload
@@ -138,6 +141,7 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
     run.calls, run.undoings = Calls(carried.calls), dict(carried.undoings)
+    run.questions = carried.questions
     run.transcript.restore(_conversations(snapshots), carried.transcripts)
     return None if carried.answers is None else Command(resume=decode(carried.answers, types))
 

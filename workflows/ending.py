@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from workflows.steps import ENDING
 from workflows.turns import TurnError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterable
 
     from agents.citation import Citation
@@ -49,34 +49,45 @@ async def conclude(run: Run, work: asyncio.Future[Any], stop: Stop, before: list
     try:
         with failing_the_run():
             state = await work
+            _refuse_rolled_back(stop)
             await run.calls.finished()
             result = result_of(run, state)
-        ended = Ended("done", output=result.output, citations=result.citations)
     except LEAVING:
         raise
     except BaseException as error:  # noqa: BLE001 -- whatever it is, the thread goes on
-        ended = await _ended_badly(run, error, stop, before)
-    run.calls.forget({})
-    for kept in (run.undoings, run.effects, run.asked):
-        kept.clear()
-    return ended
+        return await end_badly(run, error, stop, before)
+    _forget(run)
+    return Ended("done", output=result.output, citations=result.citations)
 
 
-async def _ended_badly(run: Run, error: BaseException, stop: Stop, before: list[Snapshot] | None) -> Ended:
+def _refuse_rolled_back(stop: Stop) -> None:
+    """A turn that was at its end already, or that swallowed its cancellation, is undone all the same."""
+    if stop.kind == "rollback":
+        raise asyncio.CancelledError
+
+
+async def end_badly(run: Run, error: BaseException, stop: Stop, before: list[Snapshot] | None) -> Ended:
+    """Of a turn that did not come to its end. What it did stays, is undone, or is named."""
     token = ENDING.set(True)
     try:
         if workflow.cancellation_reason() is not None:
             raise _with(error, await undo_all(run)) from None
         await run.calls.stopped()
-        if stop.kind:
-            return await stopped(run, stop, before)
-        return await _failed(run, error, before)
+        ended = await (_stopped(run, stop, before) if stop.kind else _failed(run, error, before))
     finally:
         ENDING.reset(token)
+    _forget(run)
+    return ended
 
 
-async def stopped(run: Run, stop: Stop, before: list[Snapshot] | None) -> Ended:
-    """The end of a turn that somebody stopped."""
+def _forget(run: Run) -> None:
+    """What a turn alone needs."""
+    run.calls.forget({})
+    for kept in (run.undoings, run.effects, run.asked):
+        kept.clear()
+
+
+async def _stopped(run: Run, stop: Stop, before: list[Snapshot] | None) -> Ended:
     if stop.kind == "rollback" and before is not None:
         lasting = _lasting(run)
         problems = await undo_all(run)

@@ -12,6 +12,7 @@ from agents.errors import FatalError
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
 from workflows.journal import Journal, superstep_here
+from workflows.questions import Questions
 from workflows.transcript import TranscriptIndex
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Run:
     asked: dict[str, list[Any]] = field(default_factory=dict)
     """What a node that is an activity has asked by interrupts: asking again, when it runs again, needs no activity."""
     calls: Calls = field(default_factory=Calls)
+    questions: Questions = field(default_factory=Questions)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
     effects: Counter[str] = field(default_factory=Counter)

@@ -22,7 +22,7 @@ from temporal.settings import Settings, WorkerSettings
 from temporal.storage import find_storage
 from temporal.target import Target
 from temporal.telemetry import configure_logging, forwarding_runtime
-from temporal.worker import WORKFLOWS, make_worker, ready_process
+from temporal.worker import WORKFLOWS, make_worker, ready_process, settle_memory
 from workflows.graph import Graphs
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ async def opened(address: str, task_queue: str, *, sandbox: bool = False) -> Asy
                 chat_model=models.__getitem__,
                 tokens=tokens,
             ):
+                settle_memory()
                 yield
 
 

@@ -28,15 +28,15 @@ def _summary(idle: Idle) -> str:
     cpu = idle.after.worker_cpu - idle.before.worker_cpu
     return (
         f"{idle.threads:,} idle threads take {number(more)} MB of their worker's memory, "
-        f"{number(more * 1024 / idle.threads)} kB each, and {number(cpu)} ms of its CPU a second. A turn of one of them "
-        f"takes {number(median(idle.woken))} ms afterwards, {number(max(idle.woken))} at most."
+        f"{number(more * 1024 / idle.threads)} kB each, and {number(cpu)} ms of its CPU a second. A turn of one of "
+        f"them takes {number(median(idle.woken))} ms afterwards, {number(max(idle.woken))} at most."
     )
 
 
 def _method(idle: Idle) -> str:
     return (
-        "Each thread has had one turn of three steps and waits for the next, with a timer of a day. The worker keeps as "
-        "many in its cache as `PERDURE_WORKER__CACHED_WORKFLOWS` says, 500 by default, and replays another when it is "
-        f"woken. CPU is taken over {WATCHED:.0f} seconds in which nothing happens. The turns afterwards are those of "
-        f"{len(idle.woken)} threads, one at a time. To begin the threads took {number(idle.begun)} seconds."
+        "Each thread has had one turn of three steps and waits for the next, with a timer of a day. The worker keeps "
+        "as many in its cache as `PERDURE_WORKER__CACHED_WORKFLOWS` says, 500 by default, and replays another when it "
+        f"is woken. CPU is taken over {WATCHED:.0f} seconds in which nothing happens. The turns afterwards are those "
+        f"of {len(idle.woken)} threads, one at a time. To begin the threads took {number(idle.begun)} seconds."
     )

@@ -25,6 +25,16 @@ storage = typer.Typer(cls=Commands, no_args_is_help=True, help="The storage of l
 app.add_typer(storage, name="storage")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result alone, as JSON.")]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by", metavar="NAME", help="Who decides: a name, then groups; without it, the user of this machine."
+    ),
+]
+Named = Annotated[
+    str | None,
+    typer.Argument(metavar="QUESTION", help="The question's id, or how it begins, where there are several."),
+]
 ThreadId = Annotated[str, typer.Argument(metavar="THREAD", help="The conversation's id.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `perdure run` printed it.")]
 
@@ -228,6 +238,78 @@ def agents() -> None:
     from temporal.cli.agents import show_agents
 
     show_agents()
+
+
+@app.command()
+def inbox(
+    decider: Annotated[
+        str | None, typer.Option("--for", metavar="NAME", help="Only what this person or group may decide.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the questions alone, as JSON.")] = False,
+) -> None:
+    """List what waits for people, in all runs: questions, approvals, calls whose outcome nobody knows."""
+    from temporal.cli.inbox import show_inbox
+    from temporal.settings import read_settings
+
+    asyncio.run(show_inbox(read_settings(), decider=decider, as_json=as_json))
+
+
+@app.command(epilog="Example: `perdure answer orders-1f3a9c02 '{\"size\": 3}' --by anna`")
+def answer(
+    run_id: RunId,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[QUESTION] VALUE",
+            help="The question's id, or how it begins, where the run asks several; then the answer: JSON, or a text.",
+        ),
+    ],
+    by: By = None,
+) -> None:
+    """Answer what a run asks."""
+    from agents.errors import InvalidInput
+    from temporal.cli.inbox import give_answer
+    from temporal.settings import read_settings
+
+    if len(words) > 2:  # noqa: PLR2004 -- a question and a value
+        raise InvalidInput("Give a question, where the run asks several, and one answer. Quote it: 'it has spaces'.")
+    asyncio.run(give_answer(read_settings(), run_id, words, by or []))
+
+
+@app.command(epilog="Example: `perdure approve orders-1f3a9c02 --similar --by anna`")
+def approve(
+    run_id: RunId,
+    question: Named = None,
+    by: By = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Kept with the decision.")] = None,
+    similar: Annotated[
+        bool, typer.Option("--similar", help="Approve all later calls of the same tool in this run, too.")
+    ] = False,
+    arguments: Annotated[
+        str | None,
+        typer.Option("--arguments", metavar="JSON", help="Call the tool with these in place of the model's."),
+    ] = None,
+) -> None:
+    """Let a run carry out the call of a tool that it asks about."""
+    from temporal.cli.inbox import judge, read_arguments
+    from temporal.settings import read_settings
+
+    more = {"similar": similar or None, "arguments": read_arguments(arguments)}
+    asyncio.run(judge(read_settings(), run_id, question, approve=True, reason=reason, by=by or [], **more))
+
+
+@app.command(epilog='Example: `perdure reject orders-1f3a9c02 --reason "too dear"`')
+def reject(
+    run_id: RunId,
+    question: Named = None,
+    by: By = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="The model is told.")] = None,
+) -> None:
+    """Forbid the call of a tool that a run asks about. The run goes on, and its model is told."""
+    from temporal.cli.inbox import judge
+    from temporal.settings import read_settings
+
+    asyncio.run(judge(read_settings(), run_id, question, approve=False, reason=reason, by=by or []))
 
 
 @app.command(epilog="Example: `perdure check orders`, or `perdure check orders:agent`, which need not be installed")

@@ -84,11 +84,11 @@ async def _announce_questions(run: Run, display: Display) -> None:
 
 def _asked(run: Run, question: Question) -> str:
     told = json.dumps(question.value, ensure_ascii=False)
-    return (
-        f"The run asks: {told}\n"
-        f"Answer it: temporal workflow update execute --address {run.target.address} --workflow-id {run.id} "
-        f"--name answer --input '\"{question.id}\"' --input '<your answer, as JSON>'"
-    )
+    place = f"{run.id} {question.id[:8]}"
+    if question.kind == "approval":
+        who = f" {' or '.join(question.deciders)} decides." if question.deciders else ""
+        return f"The run asks: {told}{who}\nDecide: perdure approve {place}, or perdure reject {place}"
+    return f"The run asks: {told}\nAnswer it: perdure answer {place} '<your answer, as JSON>'"
 
 
 async def _show_tokens(run: Run, display: Display) -> None:

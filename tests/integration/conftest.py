@@ -83,11 +83,11 @@ class Bench:
         )
 
     async def start(
-        self, given: Any, *, run_id: str | None = None, patience: timedelta = PATIENCE
+        self, given: Any, *, run_id: str | None = None, patience: timedelta = PATIENCE, **fields: Any
     ) -> WorkflowHandle[Any, Any]:
         return await self.client.start_workflow(
             AGENT_WORKFLOW,
-            {"agent": self.agent.name, "input": given},
+            {"agent": self.agent.name, "input": given, **fields},
             id=run_id or f"{self.agent.name}-{uuid.uuid4().hex[:8]}",
             task_queue=self.settings.task_queue,
             execution_timeout=patience,

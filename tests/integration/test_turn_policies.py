@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from langchain.agents import create_agent
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import CancelledError
 
 from agents import Agent, Resources, durable, idempotency_key
 from tests.integration.cases import agent_with
@@ -114,6 +116,12 @@ async def test_what_came_of_calls_beside_the_interrupted_one_is_kept(bench, cach
     assert last["output"] == "5: go on"
     assert noted == [1]
     await talk.histories()
+
+
+async def accepted(talk: Talk, update: str) -> bool:
+    events = (await talk.handle.fetch_history()).events
+    taken = (event.workflow_execution_update_accepted_event_attributes.accepted_request for event in events)
+    return any(request.input.name == update for request in taken)
 
 
 async def completed(talk: Talk) -> list[str]:
@@ -312,6 +320,77 @@ async def test_steer_reaches_an_agent_inside_of_a_graph(bench, cached_workflows,
     assert said[-2:] == ["human: leave the note", "ai: 6: leave the note"]
     history = (await talk.histories())[0]
     assert steps(history) == ["call_model", "note", "call_model", "stay", "call_model"]
+
+
+@pytest.mark.parametrize("policy", ["interrupt", "rollback"])
+async def test_a_node_that_swallows_its_cancellation_begins_nothing_more(bench, policy) -> None:
+    gate, begun = Gate(), []
+
+    @tool
+    def more() -> str:
+        """More."""
+        begun.append(1)
+        return "more"
+
+    def build(resources: Resources) -> Any:
+        async def stubborn(state: MessagesState) -> dict[str, Any]:
+            if state["messages"][-1].text != "stay":
+                return {"messages": [("ai", "done")]}
+            for each in resources.tools:
+                with suppress(asyncio.CancelledError):
+                    await each.ainvoke({})
+            return {"messages": [("ai", "swallowed")]}
+
+        return StateGraph(MessagesState).add_node("stubborn", stubborn).add_edge(START, "stubborn")
+
+    made = bench(Agent("stubborn", build, tools=[gate.tool, more]), Strict())
+
+    async with made.worker():
+        talk = await begin(made)
+        first = await talk.send("stay")
+        await gate.reached()
+        second = await talk.say("next", policy=policy)
+        stopped, said = await talk.wait(first["id"]), await talk.messages()
+        await talk.close()
+
+    assert begun == []
+    assert second["output"] == "done"
+    assert ("human: stay" in said) == (policy == "interrupt")
+    assert stopped["status"] == ("done" if policy == "interrupt" else "rolled_back")
+    await talk.histories()
+
+
+async def test_a_cancelled_thread_undoes_the_turn_that_runs_and_tells_who_waits(bench, cached_workflows) -> None:
+    gate, undone = Gate(), []
+
+    def undo(result: str, _key: str) -> None:
+        undone.append(result)
+
+    @durable(compensate=undo)
+    @tool
+    def pay() -> str:
+        """Pay."""
+        return "paid"
+
+    made = bench(agent_with(pay, gate.tool), Strict(), cached=cached_workflows)
+
+    async with made.worker():
+        talk = await begin(made)
+        await talk.say("use pay")
+        turn = await talk.send("use pay then stay")
+        await gate.reached()
+        waiting = asyncio.create_task(talk.wait(turn["id"]))
+        while not await accepted(talk, "wait"):
+            await asyncio.sleep(PAUSE)
+        await talk.handle.cancel()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await talk.handle.result()
+        told = await waiting
+
+    assert told["status"] == "interrupted"
+    assert isinstance(caught.value.cause, CancelledError)
+    assert undone == ["paid"]
+    await talk.histories()
 
 
 @pytest.mark.parametrize("policy", ["interrupt", "rollback"])

@@ -139,11 +139,11 @@ async def histories(made: Bench, handle: WorkflowHandle[Any, Any]) -> list[Workf
     return found
 
 
-async def begin(made: Bench, **options: Any) -> Talk:
+async def begin(made: Bench, *, thread_id: str | None = None, **options: Any) -> Talk:
     started = await made.client.start_workflow(
         THREAD_WORKFLOW,
         {"agent": made.agent.name, **options},
-        id=f"thread-{uuid.uuid4().hex[:8]}",
+        id=thread_id or f"thread-{uuid.uuid4().hex[:8]}",
         task_queue=made.settings.task_queue,
         execution_timeout=PATIENCE,
     )
