@@ -12,6 +12,7 @@ from activities.tool import types_of
 from agents.graph import activity_parts, compiled_graph
 from workflows.cache import RunCache
 from workflows.durable import DurableResources
+from workflows.events import streaming
 from workflows.node import with_durable_nodes
 from workflows.store import DurableStore
 
@@ -83,5 +84,9 @@ async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
     """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
     with langsmith.tracing_context(enabled=False):
         return await run.graph.ainvoke(
-            given, run.config, context=run.request.context, durability=run.agent.durability, control=control
+            given,
+            streaming(run.events, run.config, run.graph.store),
+            context=run.request.context,
+            durability=run.agent.durability,
+            control=control,
         )

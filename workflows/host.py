@@ -17,9 +17,10 @@ from workflows.answers import refuse_malformed, take_answer
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, continue_run, history_is_long, refuse_endless
 from workflows.contracts import Question, Usage
+from workflows.events import EventPage
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.run import Run
-from workflows.state import RunState, StateHistory, history_of, state_of
+from workflows.state import RunState, StateHistory, history_of, snapshot_of, state_of
 
 if TYPE_CHECKING:
     from workflows.contracts import AgentInput
@@ -47,6 +48,18 @@ class RunHost:
     def questions(self) -> list[Question]:
         """The interrupts that wait for an answer."""
         return list(self._questions.values())
+
+    @workflow.query
+    def events(self, after: int = 0) -> EventPage:
+        """What the run has told its watchers after event number `after`, as far as it still knows."""
+        return self.current.events.page(after) if self.current else EventPage()
+
+    @workflow.query
+    def snapshot(self) -> dict[str, Any] | None:
+        """The state so far as an event, for watchers who come late."""
+        if self.current is None:
+            return None
+        return snapshot_of(self.current, list(self._questions.values()))
 
     @workflow.query
     def state(self) -> RunState | None:
@@ -113,6 +126,9 @@ class RunHost:
         self._questions = {question.id: question for question in questions}
         self._answers = {}
         workflow.upsert_memo({"questions": list(self._questions)})
+        if self.current:
+            for question in questions:
+                self.current.events.tell("interrupt", interrupt=question.id, value=question.value)
 
 
 def open_run(request: AgentInput) -> Run:

@@ -10,6 +10,7 @@ from temporalio import workflow
 from agents.errors import FatalError
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
+from workflows.events import RunEvents
 from workflows.transcript import TranscriptIndex
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Run:
     asked: dict[str, list[Any]] = field(default_factory=dict)
     """What a node that is an activity has asked by interrupts: asking again, when it runs again, needs no activity."""
     calls: Calls = field(default_factory=Calls)
+    events: RunEvents = field(default_factory=RunEvents)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
 
@@ -45,6 +47,8 @@ class Run:
     def used(self, **counts: int) -> None:
         totals = {name: getattr(self.usage, name) + count for name, count in counts.items()}
         self.usage = self.usage.model_copy(update=totals)
+        if "model_calls" in counts:
+            self.events.tell("usage", **self.usage.model_dump())
 
 
 def current_run() -> Run:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from activities.events import encoded
 from agents.exchange import plain
 
 if TYPE_CHECKING:
     from langgraph.types import StateSnapshot
 
+    from workflows.contracts import Question
     from workflows.run import Run
 
 
@@ -63,6 +66,24 @@ def state_of(run: Run) -> RunState | None:
         for task in snapshot.tasks
     ]
     return RunState(**_summary(snapshot), values=plain(snapshot.values, "state"), tasks=tasks)
+
+
+def snapshot_of(run: Run, questions: list[Question]) -> dict[str, Any]:
+    """The newest values that the graph has streamed, where there are any, with what is asked and what it has cost."""
+    values = run.events.values
+    if values is None:
+        values = run.graph.get_state(run.config).values
+    event = encoded(
+        run.config["configurable"]["thread_id"],
+        "snapshot",
+        run.events.sequence,
+        agent=run.agent.name,
+        value=values,
+        interrupts=[question.model_dump() for question in questions],
+        usage=run.usage.model_dump(),
+    )
+    told: dict[str, Any] = json.loads(event)
+    return told
 
 
 def history_of(run: Run) -> StateHistory:
