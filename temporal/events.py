@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from activities.publishing import Cursor, EventTransport
     from temporal.client import Run
 
-WAIT, LAST_WAIT = 0.5, 0.2
+WAIT, LAST_WAIT = 0.5, 1.0
 """Seconds of silence in which the stream is taken to have nothing more at the moment; and once the run is over."""
 
 QUERY_TIMEOUT = timedelta(seconds=2)
@@ -40,6 +40,10 @@ FIRST_LOOK, LAST_LOOK = 2.0, 20.0
 MOST_STEPS = 2_000
 
 _STATUS = {"CancelledError": "cancelled", "TerminatedError": "terminated", "TimeoutError": "timed_out"}
+
+
+def _is_done(task: asyncio.Task[Any] | None) -> bool:
+    return task is not None and task.done()
 
 
 @dataclass
@@ -83,7 +87,8 @@ class Watch:
         self._values = values
         self._execution = ""
         self._is_foreign = False
-        self._late: asyncio.Task[SnapshotEvent | None] | None = None
+        self._snapping: asyncio.Task[SnapshotEvent | None] | None = None
+        self._recalling: asyncio.Task[list[Event]] | None = None
         self._looked = time.monotonic()
         self._pause = FIRST_LOOK
         self._length = 0
@@ -99,25 +104,37 @@ class Watch:
                     if isinstance(event, ResultEvent) and event.turn is None:
                         return
         finally:
-            for task in filter(None, (ending, self._late)):
+            for task in filter(None, (ending, self._snapping, self._recalling)):
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
     async def _followed(self, cursor: Cursor, ending: asyncio.Task[ResultEvent]) -> AsyncIterator[Event]:
+        """What the stream tells. Where it is silent, what the workflow answers, if the stream stays silent after that:
+        it is told in order there, with what the steps say.
+        """
         while True:
-            was_over = ending.done()
-            found = await cursor.read(LAST_WAIT if was_over else WAIT)
+            is_over, is_answered = ending.done(), _is_done(self._recalling)
+            found = await cursor.read(LAST_WAIT if is_over else WAIT)
             for place, data in found:
                 async for event in self._placed(data, place):
                     yield event
             if found:
                 self._looked, self._pause = time.monotonic(), FIRST_LOOK
+                if self._recalling:
+                    self._recalling.cancel()
+                    self._recalling = None
                 continue
-            async for event in self._unheard(is_over=was_over):
+            async for event in self._late():
                 yield event
-            if was_over:
-                yield ending.result()
-                return
+            if is_answered and self._recalling:
+                async for event in self._recalled(self._recalling.result()):
+                    yield event
+                self._recalling = None
+                if is_over:
+                    yield ending.result()
+                    return
+            elif self._recalling is None and (is_over or await self._went_on_unheard()):
+                self._recalling = asyncio.create_task(self._page())
 
     # What the stream tells
 
@@ -172,25 +189,23 @@ class Watch:
         if not self._place.sequence and (late := await self._snapshot()):
             self._place.sequence = late.sequence
             yield late
-        async for event in self._recalled(until):
+        async for event in self._recalled(await self._page(), until):
             yield event
         if self._place.sequence < until - 1:
             yield self._gap(until)
 
-    async def _unheard(self, *, is_over: bool) -> AsyncIterator[Event]:
-        """While the stream is silent: the state so far for who has heard nothing yet, then what was not heard."""
-        if not self._place.sequence and not self._is_back:
-            if self._late is None:
-                self._late = asyncio.create_task(self._snapshot())
-            if (self._late.done() or is_over) and (told := await self._late):
-                self._place.sequence = told.sequence
-                yield told
-        if is_over or await self._went_on_unheard():
-            async for event in self._recalled():
-                yield event
+    async def _late(self) -> AsyncIterator[Event]:
+        """The state so far, where the stream has told nothing yet."""
+        if self._place.sequence or self._is_back:
+            return
+        if self._snapping is None:
+            self._snapping = asyncio.create_task(self._snapshot())
+        elif self._snapping.done() and (told := self._snapping.result()):
+            self._place.sequence = told.sequence
+            yield told
 
-    async def _recalled(self, until: int | None = None) -> AsyncIterator[Event]:
-        while page := await self._page():
+    async def _recalled(self, page: list[Event], until: int | None = None) -> AsyncIterator[Event]:
+        while page:
             for event in page:
                 if until is not None and event.sequence >= until:
                     return
@@ -198,6 +213,7 @@ class Watch:
                     yield self._gap(event.sequence)
                 self._place.sequence = event.sequence
                 yield event
+            page = await self._page()
 
     def _gap(self, until: int) -> GapEvent:
         missed = until - self._place.sequence - 1

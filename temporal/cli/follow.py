@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from activities.events import TokenEvent
 from temporal.cli.errors import say
+from temporal.cli.watch import asked
 from temporal.client import ServerUnreachable
 from temporal.writing import Writing
 from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from temporal.cli.display import Display
     from temporal.client import Run
-    from workflows.contracts import IngestResult, Question
+    from workflows.contracts import IngestResult
 
 INTERVAL = 1.0
 
@@ -81,16 +81,7 @@ async def _announce_questions(run: Run, display: Display) -> None:
         for question in await run.questions():
             if question.id not in announced:
                 announced.add(question.id)
-                display.note(_asked(run, question))
-
-
-def _asked(run: Run, question: Question) -> str:
-    told = json.dumps(question.value, ensure_ascii=False)
-    return (
-        f"The run asks: {told}\n"
-        f"Answer it: temporal workflow update execute --address {run.target.address} --workflow-id {run.id} "
-        f"--name answer --input '\"{question.id}\"' --input '<your answer, as JSON>'"
-    )
+                display.note(asked(run, question.id, question.value))
 
 
 async def _show_tokens(run: Run, display: Display) -> None:
