@@ -124,17 +124,11 @@ class Watch:
                     self._recalling.cancel()
                     self._recalling = None
                 continue
-            async for event in self._late():
+            async for event in self._unheard(is_over=is_over, is_answered=is_answered):
                 yield event
-            if is_answered and self._recalling:
-                async for event in self._recalled(self._recalling.result()):
-                    yield event
-                self._recalling = None
-                if is_over:
-                    yield ending.result()
-                    return
-            elif self._recalling is None and (is_over or await self._went_on_unheard()):
-                self._recalling = asyncio.create_task(self._page())
+            if is_over and is_answered:
+                yield ending.result()
+                return
 
     # What the stream tells
 
@@ -193,6 +187,16 @@ class Watch:
             yield event
         if self._place.sequence < until - 1:
             yield self._gap(until)
+
+    async def _unheard(self, *, is_over: bool, is_answered: bool) -> AsyncIterator[Event]:
+        async for event in self._late():
+            yield event
+        if is_answered and self._recalling:
+            async for event in self._recalled(self._recalling.result()):
+                yield event
+            self._recalling = None
+        elif self._recalling is None and (is_over or await self._went_on_unheard()):
+            self._recalling = asyncio.create_task(self._page())
 
     async def _late(self) -> AsyncIterator[Event]:
         """The state so far, where the stream has told nothing yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from activities.events import (
     CustomEvent,
@@ -22,7 +22,7 @@ from agents.errors import InvalidInput
 from temporal.cli.display import open_display, show_answer
 from temporal.cli.errors import say
 from temporal.client import ServerUnreachable, open_agents
-from temporal.steps import Step, StepState
+from temporal.steps import Step
 from temporal.writing import Writing
 from workflows.contracts import AGENT_WORKFLOW
 from workflows.steps import shorten
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from temporal.cli.display import Display
     from temporal.client import Run
     from temporal.settings import Settings
+    from temporal.steps import StepState
 
 MODES: dict[str, frozenset[str]] = {
     "values": frozenset({"values"}),
@@ -120,13 +121,14 @@ class Shown:
         self._display = display
         self._run = run
         self._writing = Writing()
+        self._summaries: dict[str, str] = {}
 
     def show(self, event: Event) -> None:
         if self._writing.apply(event):
             self._display.writing(self._writing.text if isinstance(event, TokenEvent) else "")
         match event:
             case StepEvent() if event.attempt is None or event.attempt > 1:
-                self._display.step(_step(event))
+                self._display.step(self._step(event))
             case InterruptEvent():
                 self._display.note(asked(self._run, event.interrupt, event.value))
             case SnapshotEvent():
@@ -140,6 +142,16 @@ class Shown:
             case ResetEvent() | ResultEvent():
                 self._display.writing("")
 
+    def _step(self, event: StepEvent) -> Step:
+        """The event's own state, but for attempts: a step whose second one begins is tried again."""
+        identifier = event.step or ""
+        if event.state == "scheduled":
+            self._summaries[identifier] = event.summary
+        is_over = event.state not in ("scheduled", "started")
+        summary = self._summaries.pop(identifier, "") if is_over else self._summaries.get(identifier, "")
+        state: StepState = "retrying" if event.state == "started" else event.state
+        return Step(identifier, event.activity, state, summary, event.attempt or 1, error=event.error)
+
 
 def asked(run: Run, identifier: str, value: Any) -> str:
     """What a run asks, and how to answer it."""
@@ -149,12 +161,6 @@ def asked(run: Run, identifier: str, value: Any) -> str:
         f"Answer it: temporal workflow update execute --address {run.target.address} --workflow-id {run.id} "
         f"--name answer --input '\"{identifier}\"' --input '<your answer, as JSON>'"
     )
-
-
-def _step(event: StepEvent) -> Step:
-    """The event's own state, but for attempts: a step whose second one begins is tried again."""
-    state: StepState = event.state if event.state in get_args(StepState) else "retrying"  # type: ignore[assignment]
-    return Step(event.step or "", event.activity, state, event.summary, event.attempt or 1, error=event.error)
 
 
 def _briefly(value: Any) -> str:

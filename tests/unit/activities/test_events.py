@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from activities.events import EVENTS, MOST_BYTES, TokenEvent, UpdateEvent, decoded, encoded, namespace_of
+from activities.events import (
+    EVENTS,
+    MOST_BYTES,
+    CustomEvent,
+    TokenEvent,
+    UpdateEvent,
+    decoded,
+    encoded,
+    namespace_of,
+    schema,
+)
 
 
 def told(**fields: Any) -> Any:
@@ -80,3 +91,21 @@ def test_every_type_has_a_default_type_and_is_in_the_schema() -> None:
         *("run", "step", "token", "reset", "custom", "update", "values", "task", "debug", "interrupt", "usage"),
         *("result", "gap", "snapshot"),
     }
+
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def test_the_schema_of_the_docs_is_the_code_s() -> None:
+    assert json.loads((DOCS / "events.schema.json").read_text()) == schema(), "python scripts/event_schema.py"
+
+
+def test_the_docs_tell_of_every_type_and_field() -> None:
+    page = (DOCS / "streaming.md").read_text()
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    common = set(CustomEvent.model_fields) - {"value"}
+
+    for name, reference in schema()["discriminator"]["mapping"].items():
+        fields = set(schema()["$defs"][reference.rpartition("/")[2]]["properties"]) - common
+        assert all(f"`{field}`" in rows[name] for field in fields), (name, fields)
+    assert all(field in rows for field in common)
