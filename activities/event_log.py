@@ -25,7 +25,7 @@ KEEP_SECONDS = 24 * 3_600.0
 LARGEST = 256 * 1024 * 1024
 CLEAN_SECONDS = 60.0
 BUSY_SECONDS = 5
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.02
 """What comes in such a time is written at once: a transaction for each word would cost more than the word."""
 
 POLL_SECONDS = 0.01

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 WAIT, LAST_WAIT = 0.5, 1.0
 """Seconds of silence in which the stream is taken to have nothing more at the moment; and once the run is over."""
 
-QUERY_TIMEOUT = timedelta(seconds=2)
+QUERY_TIMEOUT = timedelta(seconds=5)
 FIRST_LOOK, LAST_LOOK = 2.0, 20.0
 """Seconds of silence after which the server is asked whether the run has gone on unheard. It is asked ever less."""
 
+PAUSES = (0.05, 0.2, 0.5, 1.0)
 MOST_STEPS = 2_000
 
 _STATUS = {"CancelledError": "cancelled", "TerminatedError": "terminated", "TimeoutError": "timed_out"}
@@ -180,11 +181,15 @@ class Watch:
         """What comes before event number `until` and is not in the stream: who has heard nothing yet is told the state
         so far, others what the workflow still knows of it.
         """
-        if not self._place.sequence and (late := await self._snapshot()):
+        if not self._place.sequence and not self._is_back and (late := await self._snapshot()):
             self._place.sequence = late.sequence
             yield late
-        async for event in self._recalled(await self._page(), until):
-            yield event
+        for pause in PAUSES:  # the task of the workflow that has told them may not be over yet
+            if self._place.sequence >= until - 1:
+                return
+            async for event in self._recalled(await self._page(), until):
+                yield event
+            await asyncio.sleep(pause if self._place.sequence < until - 1 else 0)
         if self._place.sequence < until - 1:
             yield self._gap(until)
 

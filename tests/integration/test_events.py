@@ -24,6 +24,7 @@ from activities.event_server import EventServer
 from activities.events import (
     CustomEvent,
     Event,
+    EventSink,
     InterruptEvent,
     ResetEvent,
     ResultEvent,
@@ -35,6 +36,7 @@ from activities.events import (
     UpdateEvent,
     UsageEvent,
     ValuesEvent,
+    decoded,
 )
 from activities.publishing import EventTransport, NoTransport
 from agents import Agent, Resources, durable
@@ -331,3 +333,78 @@ async def test_watchers_add_nothing_to_the_history(published, transport) -> None
 
     async with made.worker():
         assert await run_all(50) == await run_all(0)
+
+
+class Lossy:
+    """Loses what a worker may take along when it dies: here each second event, and the result."""
+
+    def __init__(self, sink: EventSink) -> None:
+        self._sink = sink
+
+    def publish(self, run: str, event: bytes) -> None:
+        told = decoded(event)
+        if told is not None and told.sequence % 2 and told.type != "result":
+            self._sink.publish(run, event)
+
+
+async def test_who_comes_when_the_beginning_is_lost_hears_the_state_and_the_result(published, transport) -> None:
+    made = published(agent_with(add), ADDING)
+    made.events = Late(made.events)
+
+    async with made.worker():
+        run = await agents_of(made, transport).start("worker", "1 + 2?")
+        await run.result()
+        events = [event for event in await heard(run) if event.attempt is None]
+
+    assert [event.type for event in events] == ["snapshot", "result"]
+    assert events[0].value["messages"][-1]["content"] == events[1].output
+    assert events[0].usage["model_calls"] == 2
+
+
+class Late(Lossy):
+    """Has lost the beginning."""
+
+    def publish(self, run: str, event: bytes) -> None:
+        told = decoded(event)
+        if told is not None and told.sequence > 3:
+            self._sink.publish(run, event)
+
+
+async def test_who_has_begun_to_listen_misses_nothing_that_the_stream_loses(published, transport) -> None:
+    made = published(pausing(), [])
+    made.events = Lossy(made.events)
+
+    async with made.worker():
+        run = await agents_of(made, transport).start("pausing", {"said": []})
+        watching = asyncio.create_task(heard(run))
+        await answer(run, await asked(run), "yes")
+        events = await watching
+
+    numbers = [event.sequence for event in events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert events[-1].type == "result"
+
+
+async def test_who_listens_slowly_holds_nobody_up_and_hears_all(published, transport) -> None:
+    made = published(agent_with(add), ADDING)
+
+    async with made.worker():
+        run = await agents_of(made, transport).start("worker", "1 + 2?")
+        async with asyncio.timeout(PATIENCE), aclosing(run.events()) as events:
+            slowly = [await anext(events)]
+            await run.result()
+            slowly += [event async for event in events]
+        assert [event.sequence for event in slowly] == [event.sequence for event in await heard(run)]
+
+
+async def test_an_id_that_was_used_before_tells_only_of_its_last_run(published, transport) -> None:
+    made = published(agent_with(add), ADDING)
+
+    async with made.worker():
+        for question in ("1 + 2?", "And again?"):
+            handle = await made.start(question, run_id=f"again-{made.settings.task_queue}")
+            await handle.result()
+        events = await heard(await agents_of(made, transport).find(handle.id))
+
+    execution = (await handle.describe()).run_id
+    assert [event.execution for event in events if isinstance(event, RunEvent | ResultEvent)] == [execution] * 2
