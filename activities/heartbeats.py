@@ -46,16 +46,30 @@ class _Beating(ActivityInboundInterceptor):
         timeout = activity.info().heartbeat_timeout
         if timeout is None:
             return await super().execute_activity(input)
-        beating = asyncio.create_task(self._beat(min(self._seconds, timeout.total_seconds() / BEATS_PER_TIMEOUT)))
+        beating = _Beat(self.reported, min(self._seconds, timeout.total_seconds() / BEATS_PER_TIMEOUT))
         try:
             return await super().execute_activity(input)
         finally:
-            beating.cancel()
+            beating.end()
 
-    async def _beat(self, interval: float) -> None:
-        while True:
-            await asyncio.sleep(interval)
-            activity.heartbeat(*self.reported.details)
+
+class _Beat:
+    """A timer that starts itself again: a task for each step would cost more, and most steps end before a beat."""
+
+    def __init__(self, reported: _Remembering, interval: float) -> None:
+        self._reported = reported
+        self._interval = interval
+        self._wait()
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._beat)
+
+    def _beat(self) -> None:
+        activity.heartbeat(*self._reported.details)
+        self._wait()
 
 
 class _Remembering(ActivityOutboundInterceptor):

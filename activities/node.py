@@ -11,6 +11,7 @@ import asyncio
 import copy
 import dataclasses
 import functools
+import operator
 import random
 from collections import deque
 from datetime import timedelta
@@ -20,7 +21,7 @@ from langchain_core.runnables.config import RunnableConfig, run_in_executor, var
 from langgraph.errors import GraphInterrupt, NodeInterrupt, ParentCommand
 from langgraph.runtime import ExecutionInfo
 from langgraph.types import PregelExecutableTask, interrupt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -70,7 +71,8 @@ class NodeRequest(BaseModel):
 
 class NodeResponse(BaseModel):
     """`value` is what the node returned, the value of an interrupt, of its own or of a graph that it ran, or a command
-    for a graph around its own. `written` is what it gave to the stream writer. All of them are encoded.
+    for a graph around its own. `written` is what it gave to the stream writer. All of them are encoded. `answer_schema`
+    says what the answer to the interrupt must be, where the node does.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +80,7 @@ class NodeResponse(BaseModel):
     kind: Literal["value", "interrupt", "inner_interrupt", "parent_command"] = "value"
     value: Any = None
     written: list[Any] = []
+    answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
 
 
 def graph_types(agent: Agent, graph: Pregel[Any, Any, Any, Any], parts: Iterable[Part]) -> Types:
@@ -150,13 +153,14 @@ class NodeCalls:
         store = self._store_of(request.agent) if self._store_of else None
         config = _config(request, part, live.types, written, store)
         try:
-            kind, value = await _outcome(part, decode(given["input"], live.types), config)
+            kind, value, schema = await _outcome(part, decode(given["input"], live.types), config)
         except Exception as error:
             if not part.retry_policy:
                 raise
             raise _judged(error, part.retry_policy).with_traceback(last_frames(error.__traceback__)) from None
         name = activity.info().activity_type
-        return NodeResponse(kind=kind, value=encode(value, path=name), written=encode([*written], path=f"{name} wrote"))
+        told, said = encode(value, path=name), encode([*written], path=f"{name} wrote")
+        return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema)
 
 
 Kind = Literal["value", "interrupt", "inner_interrupt", "parent_command"]
@@ -178,16 +182,17 @@ def _in_threads(part: Part) -> Part:
     return dataclasses.replace(part, bound=bound)
 
 
-async def _outcome(part: Part, given: Any, config: RunnableConfig) -> tuple[Kind, Any]:
+async def _outcome(part: Part, given: Any, config: RunnableConfig) -> tuple[Kind, Any, Any]:
+    """What came of it, and of an interrupt what its answer must be."""
     token = var_child_runnable_config.set(config)
     try:
-        return "value", await _run(part, arguments(given) if part.is_task else given, config)
+        return "value", await _run(part, arguments(given) if part.is_task else given, config), None
     except GraphInterrupt as pause:
         [question, *_] = pause.args[0]
         own = isinstance(pause, NodeInterrupt) or question.id == _next_interrupt_id()
-        return "interrupt" if own else "inner_interrupt", question.value
+        return "interrupt" if own else "inner_interrupt", question.value, question.response_schema
     except ParentCommand as command:
-        return "parent_command", command.args[0]
+        return "parent_command", command.args[0], None
     finally:
         var_child_runnable_config.reset(token)
 

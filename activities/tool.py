@@ -82,7 +82,8 @@ class ToolRequest(BaseModel):
 class ToolResponse(BaseModel):
     """`value` is what the body returned, the value of its interrupt, or the text of its `ToolException`.
 
-    `written` is what it gave to the stream writer. All of them are encoded.
+    `written` is what it gave to the stream writer. All of them are encoded. `answer_schema` says what the answer to the
+    interrupt must be, where the body does.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -90,6 +91,7 @@ class ToolResponse(BaseModel):
     kind: Literal["value", "interrupt", "error"] = "value"
     value: Any = None
     written: list[Any] = []
+    answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
 
 
 class ToolCalls:
@@ -191,7 +193,9 @@ class ToolCall:
 
     def _raised(self, raised: GraphInterrupt | ToolException) -> ToolResponse:
         if isinstance(raised, GraphInterrupt):
-            return self._response("interrupt", raised.args[0][0].value)
+            question = raised.args[0][0]
+            response = self._response("interrupt", question.value)
+            return response.model_copy(update={"answer_schema": question.response_schema})
         return self._response("error", str(raised))
 
     def _response(self, kind: Literal["value", "interrupt", "error"], value: Any) -> ToolResponse:

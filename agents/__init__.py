@@ -1,12 +1,14 @@
 """What an agent is. Plain LangGraph: nothing here knows Temporal, a database or a vendor."""
 
 from agents.agent import Agent, LiveResources, Resources
+from agents.approval import Approval
 from agents.idempotency import idempotency_key
 from agents.options import Done, StepOptions, ToolOptions, durable, step_config
 from agents.registry import Registry
 
 __all__ = [
     "Agent",
+    "Approval",
     "Done",
     "LiveResources",
     "Registry",

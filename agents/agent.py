@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 from langchain_core.runnables import RunnableLambda
 from langgraph.store.memory import InMemoryStore
 
+from agents.approval import Approval, approval_of
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
 from agents.graph import compiled_graph
@@ -70,7 +71,9 @@ class Agent:
     `build` is called once per worker process and must return the same graph each time. `types` are the
     pydantic models and dataclasses, beside LangChain's own, that tools take and give back. `activity_options` says,
     by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
-    `isolation` says where tools run, all of them or by name; the others run where their kind does.
+    `isolation` says where tools run, all of them or by name; the others run where their kind does. `approve` says which
+    calls a person must approve, of tools that do not say it themselves: "always", "never", a CEL expression or an
+    `Approval`.
 
     A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
     superstep, which costs a tenth of a millisecond and more where the state is large.
@@ -91,6 +94,7 @@ class Agent:
     activity_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     store_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
     isolation: Isolation | Mapping[str, Isolation] = field(default_factory=dict)
+    approve: str | Approval = "never"
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -104,6 +108,7 @@ class Agent:
             )
         if self.durability not in DURABILITIES:
             raise ValueError(f"Agent {self.name!r}: `durability` is 'exit' or 'sync', and not {self.durability!r}.")
+        approval_of(self.approve)
         names = [tool.name for tool in self.tools]
         if taken := RESERVED.intersection(names):
             raise ValueError(f"A tool can't be named {min(taken)!r}: it is an activity of Perdure's own. Rename it.")

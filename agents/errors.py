@@ -36,6 +36,8 @@ PerdureError
     ├── IdempotencyConflict       a call was made again with other arguments
     ├── CompensationFailed        what a run had done could not be undone
     ├── AgentFailed               another agent, called as a child, failed
+    ├── ThreadBusy                a turn that a thread does not take at the moment
+    ├── ThreadClosed              a thread that takes no more turns
     └── GraphFailed               an exception out of the agent's own graph
 """
 
@@ -198,6 +200,14 @@ class CompensationFailed(FatalError):
 
 
 class AgentFailed(FatalError):
+    pass
+
+
+class ThreadBusy(FatalError):
+    pass
+
+
+class ThreadClosed(FatalError):
     pass
 
 

@@ -5,11 +5,13 @@ An agent says it for all its steps of one kind, `durable` for one tool, `step_co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from langchain_core.tools import BaseTool
+
+from agents.approval import Approval, approval_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 Effect = Literal["read", "idempotent", "at_most_once", "destructive"]
 """`read` changes nothing; `idempotent` may be repeated with the same key; `at_most_once` is never started again by
-itself; `destructive` isn't either, and a person approves it first.
+itself; `destructive` isn't either, and a person approves it first, unless the tool's own `approve` says otherwise.
 """
 
 WhenUnknown = Literal["tell_model", "ask_person", "fail_run"]
@@ -74,7 +76,8 @@ class ToolOptions:
     `step` goes before the agent's `tool_step`. `reconcile(key)` finds out whether a call whose worker died was carried
     out: it returns `Done(value)`, "not_done" or "unknown". While that is open, `when_unknown` says who decides.
     `compensate(result, key)` undoes a call that was carried out, if the run fails or is cancelled. Both may be
-    asynchronous.
+    asynchronous. `approve` says which calls a person must approve: "always", "never", a CEL expression, or an
+    `Approval`; it goes before what the agent says.
     """
 
     effect: Effect = "at_most_once"
@@ -82,6 +85,7 @@ class ToolOptions:
     reconcile: Callable[[str], Any] | None = None
     compensate: Callable[[Any, str], Any] | None = None
     when_unknown: WhenUnknown = "ask_person"
+    approve: str | Approval | None = None
 
     def __post_init__(self) -> None:
         _check("effect", self.effect, get_args(Effect))
@@ -90,6 +94,17 @@ class ToolOptions:
             raise ValueError("A tool that only reads leaves nothing to reconcile or to compensate.")
         if self.step:
             self.refuse_local(self.step, "The tool")
+        if self.approve is not None:
+            approval_of(self.approve)
+
+    def approval(self, default: str | Approval) -> Approval:
+        """Which calls are to be approved where the agent says `default`. Of a destructive tool that says nothing itself
+        it is all of them: what the agent says of its tools in general must not let those pass.
+        """
+        if self.approve is not None:
+            return approval_of(self.approve)
+        general = approval_of(default)
+        return replace(general, when="always") if self.effect == "destructive" else general
 
     @property
     def repeatable(self) -> bool:
@@ -115,12 +130,13 @@ def durable(
     reconcile: Callable[[str], Any] | None = None,
     compensate: Callable[[Any, str], Any] | None = None,
     when_unknown: WhenUnknown = "ask_person",
+    approve: str | Approval | None = None,
 ) -> Callable[[AnyTool], AnyTool]:
     """Declares `ToolOptions` of a LangChain tool: as a decorator above `@tool`, or `durable(effect="read")(search)`.
 
     Returns a copy of the tool, with the options in its metadata.
     """
-    options = ToolOptions(effect, step, reconcile, compensate, when_unknown)
+    options = ToolOptions(effect, step, reconcile, compensate, when_unknown, approve)
 
     def declared(tool: AnyTool) -> AnyTool:
         if not isinstance(tool, BaseTool):

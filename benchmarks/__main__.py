@@ -1,6 +1,6 @@
 """`make bench`, or `python -m benchmarks`: measures, shows what it found and writes it to RESULTS.md.
 
-All parts take about a quarter of an hour on two quiet cores. A part that is not run keeps what RESULTS.md says of it.
+All parts take about twenty minutes on two quiet cores. A part that is not run keeps what RESULTS.md says of it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import growth, replay, rounds, streams
+from benchmarks import growth, idle, replay, rounds, streams
 from benchmarks.circumstances import circumstances
 from benchmarks.process import ContestantFailed
 from benchmarks.reports import growth as growth_report
+from benchmarks.reports import idle as idle_report
 from benchmarks.reports import replay as replay_report
 from benchmarks.reports import runs as runs_report
 from benchmarks.reports import streams as streams_report
@@ -33,11 +34,13 @@ PARTS = {
     "growth": "How the history of a chat grows",
     "replay": "How long a chat takes to replay",
     "streams": "How late a watcher hears a token",
+    "idle": "What idle threads cost",
 }
 ROUNDS = {"throughput": 7, "replay": 3}
 QUICK_ROUNDS = 2
 QUICK_AT_ONCE = 3
 QUICK_SIZES = (2, 10)
+QUICK_THREADS = 100
 INTERRUPTED = 130
 
 
@@ -72,6 +75,11 @@ async def _measure(options: argparse.Namespace, at: Circumstances) -> AsyncItera
     if "streams" in options.parts:
         at_once = QUICK_AT_ONCE if options.quick else streams.AT_ONCE
         yield "streams", streams_report.report(await streams.hear_streams(at_once, progress=_progress("streams")), at)
+    if "idle" in options.parts:
+        kept = await idle.keep_idle(
+            options.threads or (QUICK_THREADS if options.quick else idle.THREADS), progress=_progress("idle")
+        )
+        yield "idle", idle_report.report(kept, at)
     if {"growth", "replay"}.isdisjoint(options.parts):
         return
     sizes = QUICK_SIZES if options.quick else growth.SIZES
@@ -99,13 +107,14 @@ def _options() -> argparse.Namespace:
         default=list(PARTS),
         help="throughput (runs of five steps; 6 minutes), growth (chats of 10, 50 and 200 turns; 4 minutes), "
         "replay (of these chats, which it holds first; 6 minutes more), streams (tokens to their watchers; half a "
-        "minute); all without one",
+        "minute), idle (threads; 5 minutes); all without one",
     )
     parser.add_argument(
         "--rounds",
         type=_at_least_one,
         help=f"how often each is measured (throughput {ROUNDS['throughput']}, replay {ROUNDS['replay']})",
     )
+    parser.add_argument("--threads", type=_at_least_one, help=f"how many are idle ({idle.THREADS:,})")
     parser.add_argument("--quick", action="store_true", help="few rounds, short chats; shown and not written")
     return parser.parse_args()
 

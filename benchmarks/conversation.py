@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,11 +10,9 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from benchmarks.process import ContestantFailed
-from workflows.contracts import AGENT_WORKFLOW
+from workflows.turns import THREAD_WORKFLOW, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from temporalio.client import Client, WorkflowHandle
 
     from benchmarks.roster import Contestant
@@ -54,36 +51,18 @@ class ByTurns:
         return answer
 
 
-class ByInterrupts:
-    """With a Perdure agent that asks for each question by `interrupt()`, and hands over its last answer in doing so.
+class ByThread:
+    """With a thread of Perdure's. Where it has moved to a new execution before it could answer, it is asked again."""
 
-    That it waits is read from its history as it grows, which costs the worker nothing; what it said, by a query.
-    """
-
-    def __init__(self, handle: Handle, first: str, client: Client) -> None:
+    def __init__(self, handle: Handle, first: str) -> None:
         self.handle, self.first = handle, first
-        self._interrupts = _interrupts(client, handle.id, first)
-        self._interrupt = ""
 
     async def say(self, question: str) -> str:
-        self._interrupt = self._interrupt or await anext(self._interrupts)
-        await self.handle.execute_update("answer", args=[self._interrupt, question], id=_id(question))
-        self._interrupt = await anext(self._interrupts)
-        [asked] = await self.handle.query("questions")
-        answer: str = asked["value"]
-        return answer
-
-
-async def _interrupts(client: Client, workflow_id: str, run_id: str) -> AsyncIterator[str]:
-    """Their ids, as the memo tells them, over all executions."""
-    while run_id:
-        events = client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events(wait_new_event=True)
-        run_id = ""
-        async for event in events:
-            memo = event.workflow_properties_modified_event_attributes.upserted_memo.fields
-            if "questions" in memo:
-                yield json.loads(memo["questions"].data)[0]
-            run_id = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        given = {"input": question, "wait": True}
+        turn = await self.handle.execute_update("send", given, id=_id(question), result_type=Turn)
+        while not turn.is_over:
+            turn = await self.handle.execute_update("wait", turn.id, result_type=Turn)
+        return str(turn.output)
 
 
 async def begin(contestant: Contestant, client: Client) -> Conversation:
@@ -96,9 +75,8 @@ async def begin(contestant: Contestant, client: Client) -> Conversation:
         task_queue=contestant.task_queue,
     )
     handle, first = client.get_workflow_handle(started.id), started.first_execution_run_id or ""
-    if contestant.chat.workflow == AGENT_WORKFLOW:
-        return ByInterrupts(handle, first, client)
-    return ByTurns(handle, first)
+    talk = ByThread if contestant.chat.workflow == THREAD_WORKFLOW else ByTurns
+    return talk(handle, first)
 
 
 async def say(talk: Conversation, question: str) -> str:
@@ -108,7 +86,7 @@ async def say(talk: Conversation, question: str) -> str:
             return await _until_said(talk, question)
     except TimeoutError:
         raise ChatEnded(f"no answer within {PATIENCE} s") from None
-    except (StopAsyncIteration, WorkflowUpdateFailedError) as error:
+    except WorkflowUpdateFailedError as error:
         raise ChatEnded(await _ending(talk.handle) or str(error)) from error
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.chat import answer, question
 from benchmarks.conversation import ChatEnded, begin, say
 from benchmarks.process import ContestantFailed, start
-from benchmarks.roster import BARE, DEEPAGENTS, LOCAL, OFFICIAL, PERDURE
+from benchmarks.roster import BARE, DEEPAGENTS, LOCAL, OFFICIAL, PERDURE, in_one_execution
 from benchmarks.server import open_server
 
 if TYPE_CHECKING:
@@ -32,12 +32,10 @@ SIZES = (10, 50, 200)
 PROGRESS = 25
 """Turns between two lines that tell of it."""
 
-WHOLE = replace(
-    PERDURE,
-    name="perdure, one execution",
-    about="on a server that never suggests to continue as new, to show the history alone",
+WHOLE = in_one_execution(
+    PERDURE, "a thread that never continues as new, to show the history alone", name="perdure, one execution"
 )
-LOCAL_WHOLE = replace(LOCAL, about=f"{LOCAL.about}; on the same server")
+LOCAL_WHOLE = in_one_execution(LOCAL, f"{LOCAL.about}; a thread like that")
 CHATTERS = (BARE, PERDURE, WHOLE, LOCAL_WHOLE, OFFICIAL, DEEPAGENTS)
 CONTINUED = (PERDURE,)
 """Those who chat on a server as it is. All others never continue as new, and are spared the suggestion."""

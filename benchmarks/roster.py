@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.job import QUESTION
+from workflows.turns import THREAD_WORKFLOW
 
 MODULES = "benchmarks.contestants"
 
@@ -48,7 +49,16 @@ def agent(name: str, given: Any) -> Start:
     return Start("AgentWorkflow", ({"agent": name, "input": given},))
 
 
-NO_MESSAGES: dict[str, Any] = {"messages": []}
+def thread(name: str, **more: Any) -> Start:
+    return Start(THREAD_WORKFLOW, ({"agent": name, **more},))
+
+
+def in_one_execution(contestant: Contestant, about: str, *, name: str | None = None) -> Contestant:
+    """Its chat, which never continues as new by itself."""
+    assert contestant.chat is not None  # noqa: S101 -- it holds one
+    chat = replace(contestant.chat, arguments=({**contestant.chat.arguments[0], "events": 10**9},))
+    return replace(contestant, name=name or contestant.name, about=about, chat=chat)
+
 
 IN_MEMORY = Contestant(
     name="langgraph",
@@ -74,7 +84,7 @@ PERDURE = Contestant(
     opens=f"{MODULES}.perdure:opened",
     replays=f"{MODULES}.perdure:replayer",
     job=agent("orders", QUESTION),
-    chat=agent("chat", NO_MESSAGES),
+    chat=thread("chat"),
 )
 LOCAL = Contestant(
     name="perdure, local tools",
@@ -82,7 +92,7 @@ LOCAL = Contestant(
     opens=PERDURE.opens,
     replays=PERDURE.replays,
     job=agent("orders-local", QUESTION),
-    chat=agent("chat-local", NO_MESSAGES),
+    chat=thread("chat-local"),
 )
 SANDBOXED = Contestant(
     name="perdure, sandboxed",

@@ -23,10 +23,12 @@ from activities.embedding import embedder
 from activities.providers import EXTRACTIVE, chat_model, resolve_model
 from agents.errors import PerdureError
 from agents.registry import Registry
+from temporal import search_attributes
 from temporal.client import connect
 from temporal.packages import CLASHING, clashing
 from temporal.store import find_store
 from temporal.target import find_target
+from workflows.contracts import QUESTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +120,24 @@ async def check_temporal(settings: Settings, environ: Mapping[str, str]) -> list
         remedy = "Make the namespace, or name another with TEMPORAL_NAMESPACE."
         return [Check("Temporal", "failed", error.message, remedy)]
     said = f"{target.address} ({target.origin}), namespace {target.namespace!r}, server {info.server_version}"
-    return [Check("Temporal", "ok", said), await _check_workers(client, settings.task_queue), _check_ui(target.ui_url)]
+    return [
+        Check("Temporal", "ok", said),
+        await _check_search_attribute(client),
+        await _check_workers(client, settings.task_queue),
+        _check_ui(target.ui_url),
+    ]
+
+
+async def _check_search_attribute(client: Client) -> Check:
+    """Without it runs can't ask people anything, and workers don't start."""
+    try:
+        state = await search_attributes.look_up(client)
+    except RPCError as error:
+        return Check("Search attribute", "failed", error.message)
+    if state == "there":
+        return Check("Search attribute", "ok", f"{QUESTIONS.name} is there")
+    said = {"missing": "is missing", "other_type": "is there, of another type than KeywordList"}[state]
+    return Check("Search attribute", "failed", f"{QUESTIONS.name} {said}", search_attributes.remedy(client.namespace))
 
 
 async def _check_workers(client: Client, task_queue: str) -> Check:

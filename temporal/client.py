@@ -34,9 +34,11 @@ from temporal.progress import waits_for_worker, watch_steps
 from temporal.settings import read_environment
 from temporal.streams import event_transport
 from temporal.target import Target, find_target
+from temporal.threads import Thread
 from workflows.contracts import (
     AGENT_WORKFLOW,
     INGEST_WORKFLOW,
+    QUESTIONS,
     AgentInput,
     AgentResult,
     IngestInput,
@@ -46,9 +48,11 @@ from workflows.contracts import (
     explain,
 )
 from workflows.steps import shorten
+from workflows.turns import IDLE_SECONDS, THREAD_WORKFLOW, ThreadInput
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from contextlib import AbstractContextManager
 
     from temporalio.runtime import Runtime
 
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from activities.publishing import EventTransport
     from temporal.settings import Settings
     from temporal.steps import Step
+    from workflows.turns import Policy
 
 CONNECT_TIMEOUT = 4.0
 EXIT_PAUSE = 0.05
@@ -85,7 +90,7 @@ class RunExists(InvalidInput):
 async def connect(target: Target, *, runtime: Runtime | None = None) -> Client:
     """A client of the server at `target`. Raises ServerUnreachable within seconds, or ServerRefused."""
     _pause_at_exit()
-    with _explained(target):
+    with explained(target):
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await Client.connect(
@@ -154,7 +159,7 @@ class Run:
 
     async def steps(self) -> AsyncIterator[Step]:
         """Every change of every step, from the beginning of the run to its end."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             async for step in watch_steps(self.client, self.id):
                 yield step
 
@@ -165,17 +170,17 @@ class Run:
         adds the state after each update.
         """
         watch = Watch(self, self.transport or NoTransport(), after=after, values=values)
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             async with aclosing(watch.events()) as events:
                 async for event in events:
                     yield event
 
     async def questions(self) -> list[Question]:
         """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             handle = self.client.get_workflow_handle(self.id)
-            waiting = await (await handle.describe()).memo_value("questions", [])
-            if not waiting:
+            recorded = (await handle.describe()).typed_search_attributes.get(QUESTIONS)
+            if not recorded:
                 return []
             try:
                 asked: list[Question] = await handle.query(
@@ -183,15 +188,20 @@ class Run:
                 )
             except (RPCError, WorkflowQueryFailedError):  # no worker answers for it at the moment
                 return []
-        return [question for question in asked if question.id in waiting]
+        is_recorded = any(question.id in recorded for question in asked)  # of many, the attribute has the first alone
+        return asked if is_recorded else []
 
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             return await waits_for_worker(self.client, self.id)
 
+    async def returned(self) -> Any:
+        """Waits for the end of a workflow of any kind, and gives what it returned, as JSON."""
+        return await self._outcome()
+
     async def _outcome(self) -> Any:
-        with _explained(self.target, self.id):
+        with explained(self.target, self.id):
             try:
                 return await self.client.get_workflow_handle(self.id).result()
             except WorkflowFailureError as error:
@@ -224,6 +234,40 @@ class Agents:
             raise InvalidInput(f"The question for agent {agent!r} is empty. Ask it something.")
         return await self._start(AGENT_WORKFLOW, given, run_id or f"{agent}-{secrets.token_hex(4)}")
 
+    def thread(
+        self,
+        agent: str,
+        thread_id: str | None = None,
+        *,
+        policy: Policy = "enqueue",
+        idle: float = IDLE_SECONDS,
+        context: dict[str, Any] | None = None,
+    ) -> Thread:
+        """The conversation of that id, which begins with its first turn; without an id, a new one.
+
+        `policy` says what becomes of a turn that is sent while another one runs, `idle` after how many seconds without
+        any the thread ends by itself. Both are for a thread that is not there yet.
+        """
+        try:
+            start = ThreadInput(agent=agent, policy=policy, idle=idle, context=context)
+        except ValidationError as error:
+            raise InvalidInput(f"A thread of agent {agent!r} can't be started so: {explain(error)}.") from None
+        return Thread(self, thread_id or f"{agent}-{secrets.token_hex(4)}", start)
+
+    async def find_thread(self, thread_id: str) -> Thread:
+        """The thread of that id, whoever started it. Raises UnknownRun."""
+        run = await self.find(thread_id)
+        if run.kind != THREAD_WORKFLOW:
+            raise InvalidInput(f"{thread_id!r} is a {run.kind}, and no thread.")
+        return Thread(self, thread_id)
+
+    def run(self, run_id: str, kind: str) -> Run:
+        return Run(run_id, self.client, self.target, self.task_queue, kind, self.transport)
+
+    def explained(self, run_id: str | None = None) -> AbstractContextManager[None]:
+        """Turns gRPC's errors into ours."""
+        return explained(self.target, run_id)
+
     async def ingest(self, given: IngestInput) -> Run:
         """One ingestion at a time fills a collection."""
         identifier = f"ingest-{given.collection}"
@@ -231,7 +275,7 @@ class Agents:
 
     async def find(self, run_id: str) -> Run:
         """The run of that id, whoever started it. Raises UnknownRun."""
-        with _explained(self.target, run_id):
+        with explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
         return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.transport)
 
@@ -249,7 +293,7 @@ class Agents:
         identifier: str,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> Run:
-        with _explained(self.target):
+        with explained(self.target):
             try:
                 await self.client.start_workflow(
                     workflow,
@@ -279,7 +323,7 @@ def _summary(given: AgentInput | IngestInput) -> str:
 
 
 @contextmanager
-def _explained(target: Target, run: str | None = None) -> Iterator[None]:
+def explained(target: Target, run: str | None = None) -> Iterator[None]:
     """Turns gRPC's errors into ours."""
     try:
         yield

@@ -22,6 +22,7 @@ from activities.events import GapEvent, ResetEvent, ResultEvent, RunEvent, Snaps
 from agents.errors import InvalidInput, PayloadMissing
 from temporal.outcome import RunFailed
 from temporal.progress import describe
+from workflows.contracts import AGENT_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -262,6 +263,8 @@ class Watch:
         """Waits for the end, which Temporal tells also where no worker could."""
         fields: dict[str, Any] = {"run": self._run.id, "sequence": 0, "execution": self._execution}
         try:
+            if self._run.kind != AGENT_WORKFLOW:  # a thread, whose turns have had results of their own
+                return ResultEvent(**fields, status="completed", output=await self._run.returned())
             result = await self._run.result()
         except RunFailed as error:
             return ResultEvent(**fields, status=_STATUS.get(error.type, "failed"), error=str(error))

@@ -48,6 +48,8 @@ REMEDIES = {
     "StorageMismatch": "Give all workers and clients the same PERDURE_STORAGE__URL.",
     "TerminatedError": "Start it again with `perdure run` when it is wanted after all.",
     "TimeoutError": "The step's limits are in its agent's StepOptions; raise them or make the step quicker.",
+    "ThreadBusy": "Send it again when the turn that runs is over, or with another policy; `interrupt` stops that turn.",
+    "ThreadClosed": "Send it to another thread, or again once this one has ended: it then goes on.",
     "ToolFailed": "The tool raised it; let the agent handle tool errors to tell the model instead.",
     "ToolProcessDied": "The log of the worker has what the process said; give the tool more memory, or mend it.",
     "ToolQuarantined": "The log of the worker has what the process said; give the tool more memory, or mend it.",

@@ -33,10 +33,10 @@ SIGHTINGS, APART = 6, 0.4
 so that much work in small pieces is not mistaken for it. The server waits 10 seconds by the clock for all of it."""
 
 LOOKS_EVERY = 0.2
-"""Seconds between two looks at the processor time, while a workflow is at work."""
+"""Seconds between two looks at the processor time. The first look at a workflow's work notes where the time stands."""
 
-ENDS_AFTER = 10.0
-"""Seconds without a workflow at work after which the watchdog's own thread ends, until there is one again."""
+IDLE_LOOKS = 50
+"""So many looks in a row that find no workflow at work end the watchdog's own thread, until there is one again."""
 
 BACKSTOP = 30
 """Seconds by the clock after which the SDK gives up a workflow's thread that is blocked where Python can't end it."""
@@ -48,18 +48,20 @@ class _Activation:
 
     run: str
     thread: int
-    looked_at: float
+    looked_at: float | None = None
     frame: FrameType | None = None
     sightings: int = 0
     interruptions: int = 0
 
 
 class Watchdog:
-    """Looks after the threads of one worker that run workflows. Its own sleeps while there are none, and then ends."""
+    """Looks after the threads of one worker that run workflows. To say that one begins and ends costs next to nothing:
+    it happens with each step.
+    """
 
     def __init__(self) -> None:
         self._watched: dict[int, _Activation] = {}
-        self._changed = threading.Condition()
+        self._changing = threading.Lock()
         self._is_awake = False
         self.stuck: dict[str, str] = {}
         """Runs that were interrupted, and why: what they say to it may come too late for the server."""
@@ -68,31 +70,32 @@ class Watchdog:
     def watching(self, run: str) -> Iterator[None]:
         """Watches the calling thread while the block runs."""
         thread = threading.get_ident()
-        with self._changed:
-            self._watched[thread] = _Activation(run, thread, processor_seconds(thread))
-            self._changed.notify()
+        with self._changing:
+            self._watched[thread] = _Activation(run, thread)
             if not self._is_awake:
                 self._is_awake = True
                 threading.Thread(target=self._watch, name="perdure-watchdog", daemon=True).start()
         try:
             yield
         finally:
-            with self._changed:
+            with self._changing:
                 del self._watched[thread]
 
     def _watch(self) -> None:
-        while True:
-            with self._changed:
-                if not self._changed.wait_for(lambda: self._watched, timeout=ENDS_AFTER):
-                    self._is_awake = False
-                    return
+        idle = 0
+        while idle < IDLE_LOOKS:
+            time.sleep(LOOKS_EVERY)
+            with self._changing:
+                idle = 0 if self._watched else idle + 1
+                self._is_awake = idle < IDLE_LOOKS
                 for activation in self._watched.values():
                     self._look(activation)
-            time.sleep(LOOKS_EVERY)
 
     def _look(self, activation: _Activation) -> None:
         """Only the author's own code is ended: an exception in the midst of a library's could leave it in pieces."""
         spent = processor_seconds(activation.thread)
+        if activation.looked_at is None:
+            activation.looked_at = spent
         if spent - activation.looked_at < APART:
             return
         activation.looked_at = spent

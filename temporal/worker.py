@@ -39,6 +39,7 @@ from activities.weaviate_items import WeaviateItems
 from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
+from temporal import search_attributes
 from temporal.client import connect
 from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
@@ -53,6 +54,7 @@ from workflows import determinism, guard
 from workflows.agent import AgentWorkflow
 from workflows.graph import Graphs
 from workflows.ingestion import IngestWorkflow
+from workflows.thread import ThreadWorkflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
     from activities.wire import Types
     from temporal.settings import Settings
 
-WORKFLOWS: Sequence[type] = [AgentWorkflow, IngestWorkflow]
+WORKFLOWS: Sequence[type] = [AgentWorkflow, ThreadWorkflow, IngestWorkflow]
 
 TOOL_PROCESS = "temporal.tool_process"
 
@@ -87,6 +89,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     default_model = resolve_model(settings.model, environ)
     target = find_target(settings, environ)
     client = await connect(target, runtime=forwarding_runtime())
+    await search_attributes.ensure(client)
     embeds = embedder(settings.embedding, environ)
     async with AsyncExitStack() as opened:
         weaviate = await opened.enter_async_context(find_store(settings).open())
@@ -102,13 +105,13 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             store=functools.partial(WeaviateStore, WeaviateItems(weaviate, embeds)),
             events=opened.enter_context(event_transport(settings, target.namespace).publishing()),
         )
-        _settle_memory()
+        settle_memory()
         log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
         await _serve(worker, stop)
     log.info("worker_stopped")
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What is loaded by now stays: the collector need not look through it again and again.
 
     A run leaves some hundred objects in cycles, so looking for them once in ten runs is enough.

@@ -42,8 +42,8 @@ class AgentWorkflow(RunHost):
             workflow.set_current_details(f"**{run.agent.name}** is at work.")
             async with undone_on_failure(run):
                 first = restore(run, carried) if carried else graph_input(run.graph, run.request.input)
-                tell_the_beginning(run, continued=carried is not None)
-                result = _readable(_result(run, await self._run_to_end(run, first)))
+                run.events.begin(run.agent.name, continued=carried is not None)
+                result = result_of(run, await self._run_to_end(run, first))
             run.events.tell("result", **told_result(result))
             workflow.set_current_details(details(result))
         return result
@@ -59,20 +59,16 @@ def parse(raw: RawValue) -> AgentInput:
     return given
 
 
-def _result(run: Run, state: Any) -> AgentResult:
-    return AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
+def result_of(run: Run, state: Any) -> AgentResult:
+    return _readable(
+        AgentResult(agent=run.agent.name, output=output_of(state), citations=_citations(state), usage=run.usage)
+    )
 
 
 def _citations(state: Any) -> list[Citation]:
     """Those of a state whose `citations` are ours; an author may mean something else by the word."""
     found = state.get("citations") if isinstance(state, dict) else None
     return [each for each in found if isinstance(each, Citation)] if isinstance(found, list) else []
-
-
-def tell_the_beginning(run: Run, *, continued: bool) -> None:
-    execution = workflow.info().first_execution_run_id
-    state = "continued" if continued else "started"
-    run.events.tell("run", agent=run.agent.name, execution=execution, state=state)
 
 
 def told_result(result: AgentResult) -> dict[str, Any]:

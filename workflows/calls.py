@@ -39,13 +39,15 @@ class Place(BaseModel):
 
 
 class Ask(BaseModel):
-    """A question that a call waits for. `value` is encoded."""
+    """A question that a call waits for. `value` is encoded, `node` the node of the graph that made the call."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     kind: Literal["body", "approval", "unknown"]
     value: Any
+    node: str | None = None
+    answer_schema: dict[str, Any] | None = None
 
 
 class Outcome(BaseModel):
@@ -73,6 +75,9 @@ class Call(BaseModel):
     answers: list[Any] = []
     """Encoded, to the questions of the body."""
     approved: bool = False
+    """By a person, or since nobody need be asked."""
+    edited: dict[str, Any] | None = None
+    """The arguments, encoded, that a person put in place of the model's."""
     starts: int = 0
     outcome: Outcome | None = None
     running: asyncio.Task[None] | None = Field(default=None, exclude=True)
@@ -92,9 +97,17 @@ class Call(BaseModel):
     def has_begun(self) -> bool:
         return self.starts > 0 or self.outcome is not None
 
-    def ask(self, kind: Literal["body", "approval", "unknown"], value: Any) -> None:
+    def ask(
+        self,
+        kind: Literal["body", "approval", "unknown"],
+        value: Any,
+        *,
+        node: str | None = None,
+        answer_schema: dict[str, Any] | None = None,
+    ) -> None:
         """Each question has an id of its own: an answer that comes twice does not answer the next."""
-        self.question = Ask(id=_question_id(self.key, self.asked), kind=kind, value=value)
+        identifier = _question_id(self.key, self.asked)
+        self.question = Ask(id=identifier, kind=kind, value=value, node=node, answer_schema=answer_schema)
         self.asked += 1
 
     async def advance(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -162,6 +175,13 @@ class Calls:
     async def finished(self) -> None:
         """Waits for those that go on though the node that made them has ended: another of its calls ended before."""
         await asyncio.gather(*(call.running for call in self if call.running), return_exceptions=True)
+
+    async def stopped(self) -> None:
+        """Ends those that go on so."""
+        running = [call.running for call in self if call.running]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     def forget(self, steps: Mapping[str, int]) -> None:
         """Drops the calls of tasks that are over. `steps` says at which step each living graph stands."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages import BaseMessage
+from langgraph._internal._constants import NULL_TASK_ID
 from langgraph.checkpoint.base import (
     BaseCheckpointSaver,
     ChannelVersions,
@@ -179,6 +181,33 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         for snapshot in snapshots:
             self._namespaces.setdefault(snapshot.place, Namespace()).restore(snapshot)
 
+    def rewind(self, snapshots: Iterable[Snapshot]) -> None:
+        """Back to where it stood when `snapshots` were taken. Checkpoints before that are no longer kept."""
+        self._namespaces = {}
+        self.restore(snapshots)
+
+    def has(self, place: Place) -> bool:
+        return place in dict(self._saved())
+
+    def working(self) -> Place | None:
+        """The graph that goes on when the run does, where there is one alone: the innermost that is not over."""
+        living = {place for place, _ in self._living()}
+        inner = [place for place in living if not any(_holds(place, other) for other in living)]
+        return inner[0] if len(inner) == 1 else None
+
+    def messages(self, place: Place) -> Sequence[BaseMessage] | None:
+        """The conversation in the newest state of a graph, where it is kept whole."""
+        if not self.has(place):
+            return None
+        namespace = self._namespaces[place]
+        found = namespace.values(namespace.checkpoints[namespace.newest]).get("messages")
+        return found if isinstance(found, list) and all(isinstance(each, BaseMessage) for each in found) else None
+
+    def add_messages(self, place: Place, messages: Sequence[BaseMessage]) -> None:
+        """What the graph finds in its state when it goes on. For the outermost, `Command(update=...)` does the same."""
+        newest = self._namespaces[place].newest
+        self.put_writes(_config(place, newest), [("messages", [*messages])], NULL_TASK_ID)
+
     def living(self) -> dict[str, int]:
         """The step at which each graph stands that is not over, by namespace."""
         return {place[1]: kept.checkpoints[kept.newest].metadata["step"] for place, kept in self._living()}
@@ -226,6 +255,11 @@ def _is_live(place: Place, namespace: Namespace, newest: dict[Place, str]) -> bo
     return not _is_stateless(place) or all(
         newest.get((thread, parent)) == at for parent, at in parents.items() if parent != name
     )
+
+
+def _holds(place: Place, other: Place) -> bool:
+    """Whether `other` is a graph inside of `place`."""
+    return place != other and place[0] == other[0] and (not place[1] or other[1].startswith(f"{place[1]}|"))
 
 
 def _is_stateless(place: Place) -> bool:

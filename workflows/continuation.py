@@ -25,12 +25,14 @@ from activities.wire import decode, encode
 from workflows.calls import Call, Calls
 from workflows.contracts import AgentInput, Usage
 from workflows.namespace import Snapshot
+from workflows.questions import Questions
 from workflows.saga import Undoing
 from workflows.steps import unpacked
 from workflows.transcript import CarriedTranscripts
+from workflows.turns import ThreadState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from workflows.run import Run
 
@@ -56,6 +58,8 @@ class Carried(BaseModel):
     told: int = Field(default=0, exclude_if=operator.not_)
     calls: dict[str, list[Call]] = Field(default={}, exclude_if=operator.not_)
     undoings: dict[str, Undoing] = Field(default={}, exclude_if=operator.not_)
+    questions: Questions = Questions()
+    thread: ThreadState | None = Field(default=None, exclude_if=operator.not_)
 
 
 class HistoryControl(RunControl):
@@ -90,13 +94,18 @@ def collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-@collector_at_rest()
 def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
     """Ends this execution; the next one resumes with `answers`. Raises `UnsupportedValue` or `ValueTooLarge`."""
+    workflow.continue_as_new(handed_over(run, answers=answers))
+
+
+@collector_at_rest()
+def handed_over(run: Run, *, answers: dict[str, Any] | None = None, thread: ThreadState | None = None) -> RawValue:
+    """The argument of an execution that goes on where this one is."""
     snapshots = [*run.saver.snapshots()]
     carried = Carried(
         request=run.request.model_copy(update={"input": None}),
-        places=[encode([*snapshot], path="state") for snapshot in snapshots],
+        places=packed_places(snapshots),
         limits=[(namespace, step) for (_, namespace), step in run.saver.limits.items()],
         asked=encode({call: questions for call, questions in run.asked.items() if questions}, path="asked"),
         answers=encode(answers, path="answers"),
@@ -105,10 +114,12 @@ def continue_run(run: Run, *, answers: dict[str, Any] | None = None) -> Never:
         told=run.events.sequence,
         calls=run.calls.carried(),
         undoings=run.undoings,
+        questions=run.questions,
+        thread=thread,
     )
     payload = packed(carried, WHAT, workflow.payload_converter()).payload
     payload.metadata[MARK] = run.agent.name.encode()
-    workflow.continue_as_new(RawValue(payload))
+    return RawValue(payload)
 
 
 @collector_at_rest()
@@ -123,15 +134,25 @@ def carried_in(raw: RawValue) -> Carried | None:
 def restore(run: Run, carried: Carried) -> Command[Any] | None:
     """Makes `run` what it was. Returns what its graph goes on with."""
     types = graph_types(run.agent, run.graph, ())
-    snapshots = [Snapshot(*decode(place, types)) for place in carried.places]
+    snapshots = unpacked_places(run, carried.places)
     thread = workflow.info().workflow_id
     run.saver.restore(snapshots)
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
     run.events.sequence = carried.told
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
     run.calls, run.undoings = Calls(carried.calls), dict(carried.undoings)
+    run.questions = carried.questions
     run.transcript.restore(_conversations(snapshots), carried.transcripts)
     return None if carried.answers is None else Command(resume=decode(carried.answers, types))
+
+
+def packed_places(snapshots: Iterable[Snapshot]) -> list[Any]:
+    return [encode([*snapshot], path="state") for snapshot in snapshots]
+
+
+def unpacked_places(run: Run, places: Iterable[Any]) -> list[Snapshot]:
+    types = graph_types(run.agent, run.graph, ())
+    return [Snapshot(*decode(place, types)) for place in places]
 
 
 def refuse_endless(run: Run) -> None:

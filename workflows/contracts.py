@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from temporalio.common import SearchAttributeKey
 
 from activities.sources import Source
 from agents.citation import Citation
 
 AGENT_WORKFLOW = "AgentWorkflow"
 INGEST_WORKFLOW = "IngestWorkflow"
+
+QUESTIONS = SearchAttributeKey.for_keyword_list("PerdureQuestions")
+"""The search attribute of a run that waits for people: the ids of its questions, and `for:NAME` for who may decide."""
+
+DECIDER = "for:"
 
 
 class AgentInput(BaseModel):
@@ -51,13 +58,58 @@ class AgentResult(BaseModel):
     usage: Usage = Usage()
 
 
+QuestionKind = Literal["interrupt", "approval", "unknown_outcome"]
+
+
 class Question(BaseModel):
-    """An interrupt that waits for its answer: the update `answer` takes its `id` and the answer."""
+    """What a run waits for a person to answer: the update `answer` takes its `id` and the answer.
+
+    `node` is the graph's node that asked, `tool` the tool whose call did. `deciders` are the names and groups who may
+    answer, anybody where there are none; from `escalates_at` on those of `escalate_to` may, too. At `expires_at`,
+    `on_expiry` is decided without anybody. `answer_schema` is the JSON schema that the answer must fit.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     value: Any
+    kind: QuestionKind = "interrupt"
+    agent: str = ""
+    node: str | None = None
+    tool: str | None = None
+    asked_at: datetime
+    deciders: list[str] = []
+    escalates_at: datetime | None = None
+    escalate_to: list[str] = []
+    expires_at: datetime | None = None
+    on_expiry: Literal["approve", "reject"] | None = None
+    answer_schema: dict[str, Any] | None = None
+
+
+class Decision(BaseModel):
+    """The answer to a question: who gave it, first a name, then groups, and when.
+
+    `how` says whether a person did, or the question expired, or an earlier approval was given for similar calls, too.
+    `digest` is that of the arguments that were approved. A long answer is cut.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str
+    kind: QuestionKind
+    node: str | None = None
+    tool: str | None = None
+    answer: Any
+    by: list[str] = []
+    at: datetime
+    how: Literal["person", "expiry", "similar"] = "person"
+    digest: str | None = None
+
+    @property
+    def told(self) -> str:
+        """What whoever comes second is told."""
+        who = ", ".join(map(repr, self.by)) or ("its expiry" if self.how == "expiry" else "somebody")
+        return f"Question {self.question!r} was answered by {who} at {self.at:%Y-%m-%d %H:%M:%S} UTC already."
 
 
 class IngestInput(BaseModel):

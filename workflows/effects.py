@@ -32,7 +32,8 @@ from agents.errors import (
     ToolTimedOut,
 )
 from workflows.answers import APPROVAL, UNKNOWN
-from workflows.calls import Outcome, failure_of
+from workflows.approving import judged, remarked, shown
+from workflows.calls import Outcome, arguments_digest, failure_of
 from workflows.events import told_already
 from workflows.reconciliation import reconcile
 from workflows.saga import Undoing
@@ -40,8 +41,9 @@ from workflows.steps import CancelledStep, execute_step, rebuilt, unpacked
 
 if TYPE_CHECKING:
     from activities.wire import Types
+    from agents.approval import Approval
     from agents.options import StepOptions, ToolOptions
-    from workflows.calls import Call
+    from workflows.calls import Ask, Call
     from workflows.run import Run
 
 LOST = frozenset(
@@ -69,29 +71,47 @@ class ToolCall:
     types: Types
     shown: dict[str, Any]
     summary: str
+    approval: Approval
+    node: str | None
     has_artifact: bool = False
 
     async def carry_out(self) -> Any:
         """What the tool's body returned or raised, now or when the task ran before. Raises `GraphInterrupt`."""
         call = self.call
         while call.outcome is None or call.outcome.kind == "unknown":
-            if self.options.effect == "destructive" and not call.approved and call.question is None:
-                call.ask("approval", encode(self._question("approval", APPROVAL)))
+            if not call.approved and call.question is None:
+                self._approve_or_ask()
             if call.question:
-                raise GraphInterrupt((Interrupt(decode(call.question.value, self.types), id=call.question.id),))
+                raise GraphInterrupt((self._interrupt(call.question),))
             await call.advance(self._start if call.outcome is None else self._settle)
         outcome = call.outcome
         if self.options.effect == "read":
             call.outcome = None
         return self._given(outcome)
 
+    def _approve_or_ask(self) -> None:
+        """No effect starts before this call, with these arguments, was approved, or need not be."""
+        call = self.call
+        asks, remarks = judged(
+            self.run, self.approval, call.tool, self.options.effect, lambda: decode(self.shown, self.types)
+        )
+        if not asks or self.run.questions.clears(call.tool, self.node, call.digest):
+            call.approved = True
+        else:
+            call.ask("approval", encode({**self._question("approval", APPROVAL), **remarks}), node=self.node)
+
+    def _interrupt(self, ask: Ask) -> Interrupt[Any]:
+        return Interrupt(decode(ask.value, self.types), id=ask.id, response_schema=ask.answer_schema)
+
     async def _start(self) -> None:
         call = self.call
         call.starts += 1
         step = self.step if self.options.repeatable else replace(self.step, attempts=1, local=False)
-        request = self.request.model_copy(update={"answers": call.answers})
+        arguments = self.request.arguments | (call.edited or {})
+        request = self.request.model_copy(update={"answers": call.answers, "arguments": arguments})
+        summary = self.summary if call.edited is None else shown(call.edited)
         try:
-            response = await execute_step(request.tool, request, ToolResponse, options=step, summary=self.summary)
+            response = await execute_step(request.tool, request, ToolResponse, options=step, summary=summary)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- whatever it is, it is noted or raised again
             await self._failed(error)
             return
@@ -103,7 +123,7 @@ class ToolCall:
 
     def _responded(self, response: ToolResponse) -> None:
         if response.kind == "interrupt":
-            self.call.ask("body", response.value)
+            self.call.ask("body", response.value, node=self.node, answer_schema=response.answer_schema)
         else:
             self._came_to(Outcome(kind=response.kind, value=response.value))
 
@@ -138,12 +158,17 @@ class ToolCall:
     def _came_to(self, outcome: Outcome) -> None:
         self.call.outcome = outcome
         self.run.undoings.pop(self.call.key, None)
-        if outcome.kind == "value" and self.options.compensate:
-            self.run.undoings[self.call.key] = Undoing(tool=self.request.tool, value=outcome.value)
+        if outcome.kind == "value":
+            self._took_effect(Undoing(tool=self.request.tool, value=outcome.value))
 
     def _may_have_happened(self) -> None:
+        self._took_effect(Undoing(tool=self.request.tool, is_known=False))
+
+    def _took_effect(self, undoing: Undoing) -> None:
         if self.options.compensate:
-            self.run.undoings[self.call.key] = Undoing(tool=self.request.tool, is_known=False)
+            self.run.undoings[self.call.key] = undoing
+        elif self.options.effect != "read":
+            self.run.effects[undoing.tool] += 1
 
     async def _settle(self) -> None:
         """Turns an unknown outcome into a known one, or into a question."""
@@ -175,7 +200,7 @@ class ToolCall:
             case "fail_run":
                 self.call.outcome = failure_of(OutcomeUnknown(self.call.unknown))
             case "ask_person":
-                self.call.ask("unknown", encode(self._question("unknown_outcome", UNKNOWN)))
+                self.call.ask("unknown", encode(self._question("unknown_outcome", UNKNOWN)), node=self.node)
             case policy:
                 assert_never(policy)
 
@@ -183,7 +208,7 @@ class ToolCall:
         value = decode(outcome.value, self.types)
         match outcome.kind:
             case "value":
-                return value
+                return self._remarked(value)
             case "given":
                 return (value, None) if self.has_artifact else value
             case "error":
@@ -203,13 +228,20 @@ class ToolCall:
         message = ToolMessage(text, tool_call_id=self.request.call_id, name=self.request.tool, status="error")
         return (message, None) if self.has_artifact else message
 
+    def _remarked(self, value: Any) -> Any:
+        """Code that called the tool itself gets the result alone."""
+        if self.call.edited is None or self.request.call_id is None:
+            return value
+        return remarked(value, self.call.edited, has_artifact=self.has_artifact)
+
     def _question(self, kind: str, answers: str) -> dict[str, Any]:
+        call = self.call
         return {
             "kind": kind,
             "tool": self.request.tool,
-            "arguments": self.shown,
-            "digest": self.call.digest,
-            "key": self.call.key,
+            "arguments": self.shown if call.edited is None else call.edited,
+            "digest": call.digest if call.edited is None else arguments_digest(call.tool, call.edited),
+            "key": call.key,
             "answers": answers,
         }
 

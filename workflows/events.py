@@ -71,6 +71,10 @@ class RunEvents:
             run = workflow.info().workflow_id
             SINK.get().publish(run, encoded(run, type_, self.sequence, **fields))
 
+    def begin(self, agent: str, *, continued: bool) -> None:
+        execution = workflow.info().first_execution_run_id
+        self.tell("run", agent=agent, execution=execution, state="continued" if continued else "started")
+
     def page(self, after: int) -> EventPage:
         """Those after number `after` that are kept."""
         run, told, size = workflow.info().workflow_id, [], 0

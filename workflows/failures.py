@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.worker.workflow_sandbox import RestrictedWorkflowAccessError
@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+
+class Moving(Exception):
+    """What runs is to go on in a new execution, with `answers`."""
+
+    def __init__(self, answers: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.answers = answers
+
+
+LEAVING = (Evicted, NondeterminismError, ContinueAsNewError, Moving, GeneratorExit)
+"""What says nothing of the run itself: it is dropped from a cache, it goes on elsewhere, or its code is another."""
+
 MAX_MESSAGE = 2_000
 """Characters of a failure's message; the server cuts failures of more than a few kilobytes."""
 
@@ -37,7 +49,7 @@ def failing_the_run() -> Iterator[None]:
         yield
     except RestrictedWorkflowAccessError as error:  # a nondeterminism error that no deploy ends
         raise failure(BlockingCall(str(error))) from None
-    except (Evicted, NondeterminismError, ContinueAsNewError, asyncio.CancelledError, GeneratorExit):
+    except (*LEAVING, asyncio.CancelledError):
         raise
     except BaseException as error:
         if is_cancelled_exception(error):

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Never
 
-from langgraph.errors import GraphDrained
+from langgraph.errors import GraphDrained, is_invalid_resume
 from langgraph.types import Command, Interrupt
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.sizes import packed
 from activities.transcript import TRANSCRIPT_QUERY, TranscriptPart
 from agents.errors import InvalidInput
-from agents.exchange import plain
-from workflows.answers import refuse_malformed, take_answer
+from workflows.answers import EXAMPLE, MISSING, Given, approved_digest, read_answer, refuse_unfit, take_answer
+from workflows.asking import questions_of
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, continue_run, history_is_long, refuse_endless
-from workflows.contracts import Question, Usage
+from workflows.contracts import Decision, Question, Usage
 from workflows.events import EventPage
 from workflows.graph import GRAPHS, run_graph, with_saver
+from workflows.questions import Questions
 from workflows.run import Run
 from workflows.state import RunState, StateHistory, history_of, snapshot_of, state_of
 
 if TYPE_CHECKING:
+    from langgraph.runtime import RunControl
+
     from workflows.contracts import AgentInput
 
 
@@ -31,8 +36,8 @@ class RunHost:
 
     def __init__(self) -> None:
         self.current: Run | None = None
-        self._questions: dict[str, Question] = {}
-        self._answers: dict[str, Any] = {}
+        self.has_begun = False
+        """Whether `current` is there, with all that an earlier execution handed over."""
 
     @workflow.query(name=TRANSCRIPT_QUERY)
     def transcript(self, digest: str) -> TranscriptPart:
@@ -47,7 +52,12 @@ class RunHost:
     @workflow.query
     def questions(self) -> list[Question]:
         """The interrupts that wait for an answer."""
-        return list(self._questions.values())
+        return list(self.current.questions.waiting.values()) if self.current else []
+
+    @workflow.query
+    def decisions(self) -> list[Decision]:
+        """Who answered what and when, the last ones."""
+        return self.current.questions.decisions if self.current else []
 
     @workflow.query
     def events(self, after: int = 0) -> EventPage:
@@ -59,7 +69,7 @@ class RunHost:
         """The state so far as an event, for watchers who come late."""
         if self.current is None:
             return None
-        return snapshot_of(self.current, list(self._questions.values()))
+        return snapshot_of(self.current, list(self.current.questions.waiting.values()))
 
     @workflow.query
     def state(self) -> RunState | None:
@@ -73,62 +83,105 @@ class RunHost:
         """The checkpoints that the run keeps, and how many it no longer has."""
         return history_of(self.current) if self.current else StateHistory()
 
-    @workflow.update
-    def answer(self, identifier: str, value: Any) -> None:
-        """Resumes the interrupt `identifier` with `value`."""
-        self._answers[identifier] = value
-        del self._questions[identifier]
+    @workflow.update(
+        description=f"Answers a question: {EXAMPLE}", unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON
+    )
+    async def answer(self, identifier: Any, value: Any = MISSING, by: Any = None) -> None:
+        """Answers the question `identifier` with `value`, which `by` decided: a name, or a name and its groups. One
+        argument may hold them all.
+        """
+        if not self.has_begun:
+            await workflow.wait_condition(lambda: self.has_begun)
+        run, question, given = self._fitting(identifier, value, by)
+        digest = approved_digest(run, question, given.value)
+        run.questions.answer(question, given.value, by=given.by, digest=digest)
 
     @answer.validator
-    def _refuse_unfit(self, identifier: str, value: Any) -> None:
-        if identifier not in self._questions:
-            waiting = ", ".join(map(repr, self._questions)) or "none"
-            raise ApplicationError(
-                f"No question {identifier!r} waits for an answer. Waiting: {waiting}.", type=InvalidInput.__name__
-            )
-        if self.current and (call := self.current.calls.asking(identifier)) and call.question:
-            try:
-                refuse_malformed(call.question, value)
-            except InvalidInput as error:
-                raise ApplicationError(str(error), type=InvalidInput.__name__) from None
+    def _refuse_unfit(self, identifier: Any, value: Any = MISSING, by: Any = None) -> None:
+        """An execution that begins with an answer has not taken over yet what the one before it asked."""
+        if self.has_begun:
+            self._fitting(identifier, value, by)
+
+    def _fitting(self, identifier: Any, value: Any, by: Any) -> tuple[Run, Question, Given]:
+        try:
+            given = read_answer(identifier, value, by)
+            run = self.current
+            question = (run.questions if run else Questions()).named(given.id, given.by)
+            assert run is not None  # noqa: S101 -- without one, nothing was asked
+            refuse_unfit(run, question, given.value)
+        except InvalidInput as error:
+            raise ApplicationError(str(error), type=InvalidInput.__name__) from None
+        return run, question, given
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         """The graph's state at its end, with all that it asked on the way answered."""
-        state = await _invoke(run, given)
-        while asked := _interrupts(state):
-            self._ask(asked)
-            await workflow.wait_condition(lambda: not self._questions)
-            answers = self._for_the_graph(run)
-            if history_is_long():
-                await run.calls.finished()
-                continue_run(run, answers=answers)
-            state = await _invoke(run, Command(resume=answers))
+        self.has_begun = True
+        run.questions.ask_again()
+        state = None if run.questions.waiting else await self._invoke(run, given)
+        while run.questions.waiting or _asks(run, state):
+            answers = await self._answers(run)
+            try:
+                state = await self._invoke(run, Command(resume=answers))
+            except ValidationError as error:
+                if not is_invalid_resume(error):
+                    raise
+                state = {"__interrupt__": run.graph.get_state(run.config).interrupts}
         return state
 
-    def _for_the_graph(self, run: Run) -> dict[str, Any]:
-        """The answers without those to questions of tool calls, which go to the call that asked: LangGraph gives a
-        task's answers to whoever asks first when it runs again, be it another call.
-        """
-        left = {}
-        for identifier, answer in self._answers.items():
-            if call := run.calls.asking(identifier):
-                take_answer(run, call, answer)
-            else:
-                left[identifier] = answer
-        return left
+    def _is_asking(self) -> bool:
+        return bool(self.current and self.current.questions.waiting)
 
-    def _ask(self, asked: list[Interrupt]) -> None:
-        """Lets lists of runs show who waits, by memo. The memo is a command, too: without one in this task, a worker
-        that has lost the run would be handed the answer before it has replayed the question.
+    async def _invoke(self, run: Run, given: Any) -> Any:
+        """The graph's state at its end or its interrupts. `None` goes on where the graph has stopped."""
+        if given is not None:
+            run.saver.start_counting()
+        while True:
+            run.calls.invocations += 1
+            try:
+                state = await run_graph(run, given, self._control())
+            except GraphDrained:
+                refuse_endless(run)
+                await run.calls.finished()
+                run.calls.forget(run.saver.living())
+                await self._drained(run)
+                given = None
+            else:
+                run.calls.forget(run.saver.living())
+                return state
+
+    def _control(self) -> RunControl:
+        """What stops the graph between two supersteps."""
+        return HistoryControl()
+
+    async def _drained(self, run: Run) -> None:
+        """What comes next once the graph has stopped so. It goes on when this returns."""
+        await self._continue(run)
+
+    async def _continue(self, run: Run, *, answers: dict[str, Any] | None = None) -> Never:
+        """Goes on in a new execution."""
+        continue_run(run, answers=answers)
+
+    async def _answers(self, run: Run) -> dict[str, Any]:
+        """Waits for them. Those to questions of tool calls go to the call that asked, the others to the graph:
+        LangGraph gives a task's answers to whoever asks first when it runs again, be it another call.
         """
-        questions = [Question(id=interrupt.id, value=plain(interrupt.value, "question")) for interrupt in asked]
-        packed(questions, "What the run asks", workflow.payload_converter())
-        self._questions = {question.id: question for question in questions}
-        self._answers = {}
-        workflow.upsert_memo({"questions": list(self._questions)})
-        if self.current:
-            for question in questions:
-                self.current.events.tell("interrupt", interrupt=question.id, value=question.value)
+        try:
+            is_settled = await run.questions.settled()
+        except asyncio.CancelledError:
+            run.questions.withdraw()
+            raise
+        if not is_settled:
+            run.questions.hide()
+            await run.calls.finished()
+            await self._continue(run)
+        left, run.questions.answers = run.questions.answers, {}
+        for identifier in [*left]:
+            if call := run.calls.asking(identifier):
+                take_answer(run, call, left.pop(identifier))
+        if history_is_long():
+            await run.calls.finished()
+            await self._continue(run, answers=left)
+        return left
 
 
 def open_run(request: AgentInput) -> Run:
@@ -139,21 +192,12 @@ def open_run(request: AgentInput) -> Run:
     return Run(agent, request, with_saver(graphs.compiled[agent.name], saver), saver)
 
 
-async def _invoke(run: Run, given: Any) -> Any:
-    """The graph's state at its end or its interrupts. `None` goes on where the execution before this one stopped."""
-    if given is not None:
-        run.saver.start_counting()
-    run.calls.invocations += 1
-    try:
-        state = await run_graph(run, given, HistoryControl())
-    except GraphDrained:
-        refuse_endless(run)
-        await run.calls.finished()
-        run.calls.forget(run.saver.living())
-        continue_run(run)
-    run.calls.forget(run.saver.living())
-    return state
-
-
-def _interrupts(state: Any) -> list[Interrupt]:
-    return list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
+def _asks(run: Run, state: Any) -> bool:
+    """Whether the graph stopped to ask. Then its questions wait from now on."""
+    asked: list[Interrupt[Any]] = list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
+    if asked:
+        questions = questions_of(run, asked)
+        run.questions.ask(questions)
+        for question in questions:
+            run.events.tell("interrupt", interrupt=question.id, value=question.value)
+    return bool(asked)

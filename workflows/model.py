@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.globals import get_debug, get_llm_cache
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import ensure_config
+from langchain_core.tracers.context import _configure_hooks
+from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.utils import LC_ID_PREFIX
 
 from activities.model import CALL_MODEL, ChangedTool, ModelRequest, ModelResponse, tokens
 from agents.options import step_options
+from workflows.determinism import uuid7
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step
 from workflows.tool import DurableTool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import AIMessage, BaseMessage
-    from langchain_core.runnables import Runnable
+    from langchain_core.runnables import Runnable, RunnableConfig
 
 
 class DurableModel(BaseChatModel):
@@ -50,31 +57,79 @@ class DurableModel(BaseChatModel):
 
     _generate = async_only
 
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **options: Any,
+    ) -> AIMessage:
+        """LangChain's own way readies all messages for callbacks, at each call: with the conversation grows what it
+        costs. It is taken where somebody listens.
+        """
+        config = ensure_config(config)
+        if self.is_heard(config):
+            return await super().ainvoke(input, config, stop=stop, **options)
+        messages = self._convert_input(input).to_messages()
+        message = await self._called(messages, stop, _tags(self, config), config.get("metadata"), options)
+        if message.id is None:
+            message.id = f"{LC_ID_PREFIX}-{uuid7()}-0"
+        return message
+
+    def is_heard(self, config: RunnableConfig) -> bool:
+        """Whether callbacks, a cache of LangChain's or its debugging take part in a call."""
+        callbacks = config.get("callbacks")
+        handlers = callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
+        return (
+            bool(handlers or self.callbacks or self.verbose or self.cache or self.output_version)
+            or get_debug()
+            or get_llm_cache() is not None
+            or any(variable.get() or (name and env_var_is_set(name)) for variable, _, _, name in _configure_hooks)
+        )
+
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        *,
-        tools: Sequence[str | ChangedTool | dict[str, Any]] = (),
-        **bound: Any,
+        **options: Any,
     ) -> ChatResult:
+        tags, metadata = (run_manager.tags, run_manager.metadata) if run_manager else ([], {})
+        message = await self._called(messages, stop, tags, metadata, options)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _called(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        tags: Sequence[str],
+        metadata: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+    ) -> AIMessage:
         run = current_run()
         part = run.transcript.part(messages)
         request = ModelRequest(
             agent=run.agent.name,
             model=self.model,
             transcript=part,
-            tools=list(tools),
-            options=_sent(bound, stop),
-            tags=list(run_manager.tags) if run_manager else [],
+            tools=list(options.get("tools", ())),
+            options=_sent(options, stop),
+            tags=sorted(set(tags)),  # LangChain takes them through sets: their order would differ on another worker
         )
-        options = step_options(run_manager.metadata if run_manager else None, run.agent.model_step)
-        response = await execute_step(CALL_MODEL, request, ModelResponse, options=options, summary=self.model)
+        step = step_options(metadata, run.agent.model_step)
+        response = await execute_step(CALL_MODEL, request, ModelResponse, options=step, summary=self.model)
         run.transcript.answered(part, response.message)
         input_tokens, output_tokens = tokens(response.message)
         run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)
-        return ChatResult(generations=[ChatGeneration(message=response.message)])
+        message: AIMessage = response.message
+        return message
+
+
+def _tags(model: DurableModel, config: RunnableConfig) -> list[str]:
+    callbacks = config.get("callbacks")
+    inherited = callbacks.tags if isinstance(callbacks, BaseCallbackManager) else []
+    return [*inherited, *(config.get("tags") or []), *(model.tags or [])]
 
 
 def _specification(tool: Any) -> str | ChangedTool | dict[str, Any]:
@@ -85,7 +140,10 @@ def _specification(tool: Any) -> str | ChangedTool | dict[str, Any]:
     return tool if isinstance(tool, dict) else convert_to_openai_tool(tool)
 
 
-def _sent(options: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
+def _sent(options: Mapping[str, Any], stop: list[str] | None) -> dict[str, Any]:
     """LangChain adds `ls_…` options for its tracing, which is off here."""
-    sent = {name: value for name, value in options.items() if not name.startswith("ls_")}
+    sent = {name: value for name, value in options.items() if not name.startswith("ls_") and name not in _APART}
     return sent | {"stop": stop} if stop else sent
+
+
+_APART = frozenset({"tools", "structured_output_format"})

@@ -57,7 +57,7 @@ class Step:
         run = current_run()
         request = self._request(run, given)
         asked = run.asked.setdefault(f"{request.metadata.get('langgraph_checkpoint_ns', '')} {self.activity}", [])
-        answers = [(inner, interrupt(question)) for inner, question in asked]
+        answers = [(inner, interrupt(question, response_schema=schema)) for inner, question, schema in asked]
         while True:
             response = await self._execute(run, request, given, answers)
             value = decode(response.value, self.types)
@@ -71,8 +71,8 @@ class Step:
                     raise ParentCommand(value)
                 case "interrupt" | "inner_interrupt":
                     inner = response.kind == "inner_interrupt"
-                    asked.append((inner, value))
-                    answers.append((inner, interrupt(value)))
+                    asked.append((inner, value, response.answer_schema))
+                    answers.append((inner, interrupt(value, response_schema=response.answer_schema)))
 
     async def _execute(
         self, run: Run, request: NodeRequest, given: Any, answers: list[tuple[bool, Any]]

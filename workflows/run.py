@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from agents.errors import FatalError
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
 from workflows.events import RunEvents
+from workflows.questions import Questions
 from workflows.transcript import TranscriptIndex
 
 if TYPE_CHECKING:
@@ -34,8 +36,11 @@ class Run:
     """What a node that is an activity has asked by interrupts: asking again, when it runs again, needs no activity."""
     calls: Calls = field(default_factory=Calls)
     events: RunEvents = field(default_factory=RunEvents)
+    questions: Questions = field(default_factory=Questions)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
+    effects: Counter[str] = field(default_factory=Counter)
+    """Calls by tool that took effect, or may have, and can't be undone."""
 
     @property
     def config(self) -> RunnableConfig:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
-from temporalio.workflow import ContinueAsNewError, NondeterminismError
 
 from activities.effects import EffectRequest, EffectResponse, compensating
 from agents.errors import CompensationFailed
 from agents.options import tool_options
-from workflows.determinism import Evicted
-from workflows.failures import failure
+from workflows.failures import LEAVING, failure
 from workflows.reconciliation import reconcile
 from workflows.steps import ENDING, execute_step, shorten
 
@@ -47,18 +45,18 @@ async def undone_on_failure(run: Run) -> AsyncIterator[None]:
     """Cancellation reaches the graph once; what is awaited here afterwards is carried out all the same."""
     try:
         yield
-    except (Evicted, NondeterminismError, ContinueAsNewError, GeneratorExit):
+    except LEAVING:
         raise
     except BaseException as error:
         ENDING.set(True)
-        problems = await _undo_all(run)
+        problems = await undo_all(run)
         if not problems:
             raise
-        raise _with_problems(error, problems) from None
+        raise with_problems(error, problems) from None
 
 
-async def _undo_all(run: Run) -> list[str]:
-    """What could not be undone. One that fails does not keep the others."""
+async def undo_all(run: Run) -> list[str]:
+    """What could not be undone. One that fails does not keep the others. Steps may begin only where `ENDING` is set."""
     await _leave_nothing_under_way(run)
     problems = []
     for key, undoing in reversed([*run.undoings.items()]):
@@ -112,7 +110,7 @@ async def _compensate(run: Run, tool: str, key: str, value: Any, step: StepOptio
     )
 
 
-def _with_problems(error: BaseException, problems: list[str]) -> Exception:
+def with_problems(error: BaseException, problems: list[str]) -> Exception:
     """The failure as it would have been, and what is left behind."""
     told = shorten(" ".join(problems), LONGEST)
     if is_cancelled_exception(error):

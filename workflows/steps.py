@@ -6,8 +6,9 @@ import asyncio
 import sys
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Never, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
@@ -43,6 +44,16 @@ MOST_READ = 10_000
 
 ENDING: ContextVar[bool] = ContextVar("perdure_ending", default=False)
 """Set where steps may begin although the run was cancelled: steps that undo what others did."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """Whether a part of a run is to end, and how, though the run goes on: a turn of a thread."""
+
+    kind: Literal["", "interrupt", "rollback"] = ""
+
+
+STOP: ContextVar[Stop] = ContextVar("perdure_stop", default=Stop())  # noqa: B039 -- the default is never changed
 
 
 async def execute_step(
@@ -125,7 +136,7 @@ async def _ended(step: ActivityHandle[RawValue]) -> RawValue:
 
 def _refuse_cancelled() -> None:
     """Graph code may swallow its cancellation. Nothing that it starts then begins."""
-    if workflow.cancellation_reason() is not None and not ENDING.get():
+    if (STOP.get().kind or workflow.cancellation_reason() is not None) and not ENDING.get():
         raise asyncio.CancelledError
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from activities.wire import Types
     from agents.agent import Agent
+    from agents.approval import Approval
 
 _CALL_ID: ContextVar[str | None] = ContextVar("perdure_call_id", default=None)
 
@@ -61,13 +62,13 @@ class DurableTool(StructuredTool):
 
 
 def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
-    types, told = types_of(agent), _told(tool)
+    types, told, approval = types_of(agent), _told(tool), tool_options(tool).approval(agent.approve)
     body = getattr(tool, "coroutine", None) or getattr(tool, "func", None)
     left_out = {"config", "run_manager", *(config_parameters(body) if body else ())}
 
     async def call(**arguments: Any) -> Any:
         sent = {name: value for name, value in arguments.items() if name not in left_out}
-        return await _call_tool(tool, told, sent, types)
+        return await _call_tool(tool, told, sent, types, approval)
 
     if body is not None:
         # LangGraph reads the signature to see what to inject
@@ -89,8 +90,11 @@ def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
     )
 
 
-async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dict[str, Any], types: Types) -> Any:
+async def _call_tool(
+    tool: BaseTool, told: frozenset[str] | None, arguments: dict[str, Any], types: Types, approval: Approval
+) -> Any:
     run, config, options = current_run(), get_config(), tool_options(tool)
+    metadata = config.get("metadata") or {}
     request = _tool_request(run, tool.name, arguments, config)
     shown = {name: value for name, value in request.arguments.items() if told is None or name in told}
     digest = arguments_digest(tool.name, shown)
@@ -100,10 +104,12 @@ async def _call_tool(tool: BaseTool, told: frozenset[str] | None, arguments: dic
         call=call,
         request=request.model_copy(update={"key": call.key}),
         options=options,
-        step=step_options(config.get("metadata"), options.step or run.agent.tool_step),
+        step=step_options(metadata, options.step or run.agent.tool_step),
         types=types,
         shown=shown,
         summary=_summary(request),
+        approval=approval,
+        node=metadata.get("langgraph_node"),
         has_artifact=tool.response_format == "content_and_artifact",
     ).carry_out()
 

@@ -6,11 +6,9 @@ import tempfile
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain.agents import create_agent
-from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.types import interrupt
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from activities.sizes import Limits
@@ -25,7 +23,7 @@ from temporal.storage import find_storage
 from temporal.streams import event_transport
 from temporal.target import Target
 from temporal.telemetry import configure_logging, forwarding_runtime
-from temporal.worker import WORKFLOWS, make_worker, ready_process
+from temporal.worker import WORKFLOWS, make_worker, ready_process, settle_memory
 from workflows.graph import Graphs
 
 if TYPE_CHECKING:
@@ -42,19 +40,7 @@ def build(resources: Resources) -> Graph:
 
 
 def build_chat(resources: Resources) -> Graph:
-    """Asks for the next question with its last answer, for ever."""
-
-    def listen(state: MessagesState) -> dict[str, Any]:
-        messages = state["messages"]
-        return {"messages": [("user", interrupt(messages[-1].text if messages else ""))]}
-
-    graph: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
-    graph.add_node("listen", listen)
-    graph.add_node("answer", create_agent(resources.model("chat"), resources.tools))
-    graph.add_edge(START, "listen")
-    graph.add_edge("listen", "answer")
-    graph.add_edge("answer", "listen")
-    return graph
+    return create_agent(resources.model("chat"), resources.tools)
 
 
 READS = [durable(effect="read")(tool) for tool in TOOLS]
@@ -95,6 +81,7 @@ async def opened(address: str, task_queue: str, *, sandbox: bool = False) -> Asy
                 chat_model=models.__getitem__,
                 events=events,
             ):
+                settle_memory()
                 yield
 
 

@@ -46,7 +46,7 @@ def _alone(chat: Chat) -> Iterator[str]:
 def _continued(chat: Chat) -> Iterator[str]:
     histories = executions_after(chat, len(chat.turns))
     if len(histories) == 1:
-        yield "As it ships it does so, too: the server did not suggest to continue as new."
+        yield "As it ships it does so, too: it had no reason to continue as new."
         return
     first = sum(turn.execution == chat.turns[0].execution for turn in chat.turns)
     yield (
@@ -95,8 +95,8 @@ def _method(chats: Chats) -> str:
     return (
         "## How the chats are measured\n\n"
         f"A turn is a question, a model call, a tool call with {OUTPUT_CHARACTERS} characters of output and a model "
-        f"call: {ACTIVITIES} activities, where the tool is not local. The workflows of the others take questions by an "
-        "update; Perdure's agent asks for each by `interrupt()`, and the update `answer` brings it. Sizes are those of "
+        f"call: {ACTIVITIES} activities, where the tool is not local. All take questions by an "
+        "update that gives the answer; Perdure's is that of a thread. Sizes are those of "
         f"all executions together. Bytes, latency and worker CPU of a turn are taken over the last {WINDOW} turns, the "
         "latter two as medians; there is one chat of each, so they vary as the machine does.\n\n"
         f"{who(chatters)}"

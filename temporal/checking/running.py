@@ -35,7 +35,7 @@ from temporal.converter import DATA_CONVERTER
 from temporal.replay import scheduled
 from temporal.settings import Settings
 from temporal.worker import make_worker, ready_process
-from workflows.contracts import AGENT_WORKFLOW
+from workflows.contracts import AGENT_WORKFLOW, QUESTIONS
 from workflows.lines import authors_line, home_of
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ async def _to_its_end(handle: WorkflowHandle[Any, Any], task: Task, home: str) -
             with suppress(RPCError):  # it may have ended just now
                 await handle.terminate("The check has seen enough.")
             return trouble
-        if await description.memo_value("questions", []):
+        if description.typed_search_attributes.get(QUESTIONS):
             await _answer(handle, answers)
         await asyncio.sleep(POLL)
     return None

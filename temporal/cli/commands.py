@@ -25,6 +25,17 @@ storage = typer.Typer(cls=Commands, no_args_is_help=True, help="The storage of l
 app.add_typer(storage, name="storage")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result alone, as JSON.")]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by", metavar="NAME", help="Who decides: a name, then groups; without it, the user of this machine."
+    ),
+]
+Named = Annotated[
+    str | None,
+    typer.Argument(metavar="QUESTION", help="The question's id, or how it begins, where there are several."),
+]
+ThreadId = Annotated[str, typer.Argument(metavar="THREAD", help="The conversation's id.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `perdure run` printed it.")]
 
 
@@ -88,12 +99,147 @@ def watch(
     asyncio.run(watch_run(read_settings(), run_id, after=after, modes=mode or [], as_json=as_json))
 
 
+@app.command(epilog='Example: `perdure send research "And in Python?" --thread customer-17`')
+def send(
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name; `perdure agents` lists them.")],
+    text: Annotated[str, typer.Argument(metavar="INPUT", help="What to say, or `-` to read it from stdin.")],
+    thread: Annotated[
+        str | None, typer.Option("--thread", metavar="ID", help="The conversation; without it, a new one.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", help="While a turn runs: enqueue, reject, interrupt, rollback or steer."),
+    ] = None,
+    json_input: Annotated[bool, typer.Option("--json-input", help="INPUT is JSON that the graph takes.")] = False,
+    as_json: AsJson = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Send it, print the turn's id, and leave.")] = False,
+    turn_id: Annotated[str | None, typer.Option("--id", help="The turn's id: the same twice is one turn.")] = None,
+) -> None:
+    """Send a turn to a conversation with an agent, which begins with it where there is none, and show the answer."""
+    from temporal.cli.run import read_input
+    from temporal.cli.thread import read_policy, send_turn
+    from temporal.settings import read_settings
+
+    given, chosen = read_input(text, is_json=json_input), read_policy(policy)
+    asyncio.run(
+        send_turn(
+            read_settings(),
+            agent,
+            given,
+            thread_id=thread,
+            turn_id=turn_id,
+            policy=chosen,
+            as_json=as_json,
+            detach=detach,
+        )
+    )
+
+
+@app.command(epilog="Example: `perdure turns customer-17`")
+def turns(thread: ThreadId, as_json: AsJson = False) -> None:
+    """List the turns of a conversation."""
+    from temporal.cli.thread import show_turns
+    from temporal.settings import read_settings
+
+    asyncio.run(show_turns(read_settings(), thread, as_json=as_json))
+
+
+@app.command(epilog="Example: `perdure interrupt customer-17`")
+def interrupt(thread: ThreadId) -> None:
+    """Stop the turn that runs. What it did stays done, and in the conversation."""
+    from temporal.cli.thread import interrupt_turn
+    from temporal.settings import read_settings
+
+    asyncio.run(interrupt_turn(read_settings(), thread))
+
+
+@app.command(epilog="Example: `perdure close customer-17`")
+def close(thread: ThreadId) -> None:
+    """End a conversation once its turns are over. A later turn goes on with it."""
+    from temporal.cli.thread import close_thread
+    from temporal.settings import read_settings
+
+    asyncio.run(close_thread(read_settings(), thread))
+
+
 @app.command()
 def agents() -> None:
     """List the agents that are installed, with what they do and their tools."""
     from temporal.cli.agents import show_agents
 
     show_agents()
+
+
+@app.command()
+def inbox(
+    decider: Annotated[
+        str | None, typer.Option("--for", metavar="NAME", help="Only what this person or group may decide.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the questions alone, as JSON.")] = False,
+) -> None:
+    """List what waits for people, in all runs: questions, approvals, calls whose outcome nobody knows."""
+    from temporal.cli.inbox import show_inbox
+    from temporal.settings import read_settings
+
+    asyncio.run(show_inbox(read_settings(), decider=decider, as_json=as_json))
+
+
+@app.command(epilog="Example: `perdure answer orders-1f3a9c02 '{\"size\": 3}' --by anna`")
+def answer(
+    run_id: RunId,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[QUESTION] VALUE",
+            help="The question's id, or how it begins, where the run asks several; then the answer: JSON, or a text.",
+        ),
+    ],
+    by: By = None,
+) -> None:
+    """Answer what a run asks."""
+    from agents.errors import InvalidInput
+    from temporal.cli.inbox import give_answer
+    from temporal.settings import read_settings
+
+    if len(words) > 2:  # noqa: PLR2004 -- a question and a value
+        raise InvalidInput("Give a question, where the run asks several, and one answer. Quote it: 'it has spaces'.")
+    asyncio.run(give_answer(read_settings(), run_id, words, by or []))
+
+
+@app.command(epilog="Example: `perdure approve orders-1f3a9c02 --similar --by anna`")
+def approve(
+    run_id: RunId,
+    question: Named = None,
+    by: By = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Kept with the decision.")] = None,
+    similar: Annotated[
+        bool, typer.Option("--similar", help="Approve all later calls of the same tool in this run, too.")
+    ] = False,
+    arguments: Annotated[
+        str | None,
+        typer.Option("--arguments", metavar="JSON", help="Call the tool with these in place of the model's."),
+    ] = None,
+) -> None:
+    """Let a run carry out the call of a tool that it asks about."""
+    from temporal.cli.inbox import judge, read_arguments
+    from temporal.settings import read_settings
+
+    more = {"similar": similar or None, "arguments": read_arguments(arguments)}
+    asyncio.run(judge(read_settings(), run_id, question, approve=True, reason=reason, by=by or [], **more))
+
+
+@app.command(epilog='Example: `perdure reject orders-1f3a9c02 --reason "too dear"`')
+def reject(
+    run_id: RunId,
+    question: Named = None,
+    by: By = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="The model is told.")] = None,
+) -> None:
+    """Forbid the call of a tool that a run asks about. The run goes on, and its model is told."""
+    from temporal.cli.inbox import judge
+    from temporal.settings import read_settings
+
+    asyncio.run(judge(read_settings(), run_id, question, approve=False, reason=reason, by=by or []))
 
 
 @app.command(epilog="Example: `perdure check orders`, or `perdure check orders:agent`, which need not be installed")

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from activities.events import TokenEvent
 from temporal.cli.errors import say
-from temporal.cli.watch import asked
 from temporal.client import ServerUnreachable
 from temporal.writing import Writing
-from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW
+from workflows.contracts import INGEST_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from temporal.cli.display import Display
     from temporal.client import Run
-    from workflows.contracts import IngestResult
+    from workflows.contracts import IngestResult, Question
 
 INTERVAL = 1.0
 
@@ -76,12 +76,21 @@ async def _announce_waits(run: Run, display: Display) -> None:
 
 async def _announce_questions(run: Run, display: Display) -> None:
     announced: set[str] = set()
-    while run.kind == AGENT_WORKFLOW:
+    while run.kind != INGEST_WORKFLOW:
         await asyncio.sleep(INTERVAL)
         for question in await run.questions():
             if question.id not in announced:
                 announced.add(question.id)
-                display.note(asked(run, question.id, question.value))
+                display.note(_asked(run, question))
+
+
+def _asked(run: Run, question: Question) -> str:
+    told = json.dumps(question.value, ensure_ascii=False)
+    place = f"{run.id} {question.id[:8]}"
+    if question.kind == "approval":
+        who = f" {' or '.join(question.deciders)} decides." if question.deciders else ""
+        return f"The run asks: {told}{who}\nDecide: perdure approve {place}, or perdure reject {place}"
+    return f"The run asks: {told}\nAnswer it: perdure answer {place} '<your answer, as JSON>'"
 
 
 async def _show_tokens(run: Run, display: Display) -> None:

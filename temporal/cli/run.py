@@ -16,6 +16,7 @@ from temporal.cli.errors import say
 from temporal.cli.follow import announcing_waits, follow, leaving_it_alive
 from temporal.client import open_agents
 from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW, IngestInput, explain
+from workflows.turns import THREAD_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,10 @@ async def run_agent(
 
 async def show_result(settings: Settings, run_id: str, *, as_json: bool) -> None:
     agents = await open_agents(settings)
-    await show_to_end(await agents.find(run_id), as_json=as_json)
+    run = await agents.find(run_id)
+    if run.kind == THREAD_WORKFLOW:
+        raise InvalidInput(f"{run_id!r} is a thread, which has many answers. `perdure turns {run_id}` lists them.")
+    await show_to_end(run, as_json=as_json)
 
 
 def read_folder(folder: Path) -> Path:

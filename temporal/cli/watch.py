@@ -26,6 +26,7 @@ from temporal.steps import Step
 from temporal.writing import Writing
 from workflows.contracts import AGENT_WORKFLOW
 from workflows.steps import shorten
+from workflows.turns import THREAD_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ async def watch_run(settings: Settings, run_id: str, *, after: str | None, modes
     types = _types(modes)
     agents = await open_agents(settings)
     run = await agents.find(run_id)
-    if run.kind != AGENT_WORKFLOW:
+    if run.kind not in (AGENT_WORKFLOW, THREAD_WORKFLOW):
         raise InvalidInput(f"{run.id!r} is a {run.kind}, which is no run of an agent. Follow it with `perdure result`.")
     watched = Watched(run, after=after, types=types, values="values" in modes)
     if as_json:
@@ -63,7 +64,8 @@ async def watch_run(settings: Settings, run_id: str, *, after: str | None, modes
         return
     with open_display() as display:
         await watched.show_on(display)
-    show_answer(await run.result(), run.url)
+    if run.kind == AGENT_WORKFLOW:
+        show_answer(await run.result(), run.url)
 
 
 def _types(modes: Sequence[str]) -> frozenset[str] | None:
@@ -139,6 +141,9 @@ class Shown:
                 self._display.note(f"{event.type}: {_briefly(event.value)}")
             case GapEvent():
                 self._display.note(f"{event.missed or 'Some'} events were missed.")
+            case ResultEvent(turn=str(turn)):
+                self._display.writing("")
+                self._display.note(f"Turn {turn!r} {event.status}: {_briefly(event.output or event.error)}")
             case ResetEvent() | ResultEvent():
                 self._display.writing("")
 
@@ -154,13 +159,12 @@ class Shown:
 
 
 def asked(run: Run, identifier: str, value: Any) -> str:
-    """What a run asks, and how to answer it."""
+    """What a run asks, and how to answer it, as far as its event tells."""
     told = json.dumps(value, ensure_ascii=False)
-    return (
-        f"The run asks: {told}\n"
-        f"Answer it: temporal workflow update execute --address {run.target.address} --workflow-id {run.id} "
-        f"--name answer --input '\"{identifier}\"' --input '<your answer, as JSON>'"
-    )
+    place = f"{run.id} {identifier[:8]}"
+    if isinstance(value, dict) and value.get("kind") == "approval":
+        return f"The run asks: {told}\nDecide: perdure approve {place}, or perdure reject {place}"
+    return f"The run asks: {told}\nAnswer it: perdure answer {place} '<your answer, as JSON>'"
 
 
 def _briefly(value: Any) -> str:

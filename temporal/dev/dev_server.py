@@ -24,6 +24,9 @@ DYNAMIC_CONFIG = {
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
 }
+SEARCH_ATTRIBUTES = {"PerdureQuestions": "KeywordList"}
+"""What a worker would add at its start: so it need not wait for the server to know it."""
+
 SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "normal"}
 
 
@@ -114,6 +117,7 @@ def _command(binary: Path, ports: _Ports, state: Path, namespace: str, dynamic_c
     arguments = [f"{option}={value}" for option, value in options.items()]
     arguments += [f"--dynamic-config-value={key}={value}" for key, value in dynamic_config.items()]
     arguments += [f"--sqlite-pragma={key}={value}" for key, value in SQLITE_PRAGMAS.items()]
+    arguments += [f"--search-attribute={key}={value}" for key, value in SEARCH_ATTRIBUTES.items()]
     quiet = ("--ui-disable-news-fetch", "--disable-config-file", "--disable-config-env")
     return Command(
         name="Temporal's dev server",

@@ -42,7 +42,7 @@ async def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, served: 
 
 
 @pytest.mark.parametrize(
-    "command", [line for line in commands("perdure") if " run " in line or line.endswith("agents")]
+    "command", [line for line in commands("perdure") if {"run", "send", "agents"} & set(line.split()[1:2])]
 )
 async def test_a_perdure_command_of_the_docs_works(command: str, served: Place) -> None:
     finished = await served.call(*shlex.split(command))
@@ -60,6 +60,17 @@ async def test_a_temporal_command_of_the_docs_starts_a_run_that_ends(command: st
 
     assert finished.code == 0, finished.errors
     assert "Citations" in finished.output
+
+
+async def test_the_temporal_commands_of_the_docs_hold_a_thread(served: Place) -> None:
+    start, send = (line for line in commands("temporal") if "customer-18" in line)
+
+    started = await served.call(*shlex.split(start))
+    answered = await served.call(*shlex.split(send))
+
+    assert started.code == 0, started.errors
+    assert answered.code == 0, answered.errors
+    assert "status:done" in answered.output
 
 
 def test_the_make_targets_of_the_docs_exist() -> None:

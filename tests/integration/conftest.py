@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,10 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 
 from agents import Agent, Registry
 from temporal.converter import DATA_CONVERTER, data_converter, payload_limits
+from temporal.dev import dev_server
+from temporal.dev.lock import LOCK_NAME, hold_state
 from temporal.dev.stack import Stack
+from temporal.dev.supervisor import Supervisor
 from temporal.replay import replay_strictly, scheduled
 from temporal.settings import Settings, WorkerSettings
 from temporal.storage import StorageLocation
@@ -27,6 +33,16 @@ PATIENCE = timedelta(seconds=60)
 @pytest.fixture(scope="session")
 async def client(stack: Stack) -> Client:
     return await Client.connect(stack.addresses.temporal_address, data_converter=DATA_CONVERTER)
+
+
+@asynccontextmanager
+async def impatient_client(state: Path, *, events: int) -> AsyncIterator[Client]:
+    """A client of a server of its own, which suggests to continue as new after so many events (else 4,096)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(dev_server.DYNAMIC_CONFIG, "limit.historyCount.suggestContinueAsNew", str(events))
+        async with hold_state(state) as lock, Supervisor(lock, state / LOCK_NAME) as supervisor:
+            server = await dev_server.start_dev_server(supervisor, state, namespace="default", port=None, ui_port=None)
+            yield await Client.connect(server.address, data_converter=DATA_CONVERTER)
 
 
 async def storing_client(stack: Stack, storage: StorageLocation | None) -> Client:
@@ -69,11 +85,11 @@ class Bench:
         )
 
     async def start(
-        self, given: Any, *, run_id: str | None = None, patience: timedelta = PATIENCE
+        self, given: Any, *, run_id: str | None = None, patience: timedelta = PATIENCE, **fields: Any
     ) -> WorkflowHandle[Any, Any]:
         return await self.client.start_workflow(
             AGENT_WORKFLOW,
-            {"agent": self.agent.name, "input": given},
+            {"agent": self.agent.name, "input": given, **fields},
             id=run_id or f"{self.agent.name}-{uuid.uuid4().hex[:8]}",
             task_queue=self.settings.task_queue,
             execution_timeout=patience,

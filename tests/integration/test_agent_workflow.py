@@ -22,7 +22,7 @@ from agents.testing import ScriptedModel, call, run_live
 from temporal.replay import InputsDiffer
 from tests.integration.cases import add, agent_with, asking, confirm, multiply, two_calls
 from tests.integration.conftest import PATIENCE, steps
-from workflows.contracts import AGENT_WORKFLOW
+from workflows.contracts import AGENT_WORKFLOW, QUESTIONS
 
 GREETING = ScriptedModel(script=[AIMessage("Hello.")])
 
@@ -379,12 +379,13 @@ def test_multiply_is_async_and_add_is_not() -> None:
 async def questions_of(handle: Any) -> list[dict[str, Any]]:
     """Waits until the run asks something; the run's own time-out bounds it.
 
-    Its memo must have the question: a query may tell one, under another id, before the task that asks is recorded.
+    Its search attribute must have one: a query may tell others, under other ids, before the task that asks is recorded.
     """
     while True:
         description = await handle.describe()
-        recorded = await description.memo_value("questions", default=[])
-        if questions := [each for each in await handle.query("questions") if each["id"] in recorded]:
+        recorded = description.typed_search_attributes.get(QUESTIONS) or []
+        questions = await handle.query("questions")
+        if any(each["id"] in recorded for each in questions):
             return questions
         assert description.status is not None
         assert description.status.name == "RUNNING"

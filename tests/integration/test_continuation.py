@@ -23,19 +23,17 @@ from activities.event_log import EventLog
 from agents import Agent, Resources, durable, idempotency_key
 from agents.testing import ScriptedModel, call, run_live
 from temporal.client import Agents
-from temporal.converter import DATA_CONVERTER, data_converter, payload_limits
-from temporal.dev import dev_server
-from temporal.dev.lock import LOCK_NAME, hold_state
-from temporal.dev.supervisor import Supervisor
+from temporal.converter import data_converter, payload_limits
 from temporal.progress import watch_steps
 from temporal.replay import replay_strictly
 from temporal.storage import StorageLocation
 from temporal.target import Target
 from tests.integration.cases import add, agent_with, confirm
 from tests.integration.chat import BYE, RULES, Looking, Talk, characters, chatting, texts
-from tests.integration.conftest import Bench, steps
+from tests.integration.conftest import Bench, impatient_client, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
-from tests.integration.test_effects import tool_node
+from tests.integration.test_effects import Till, tool_node
+from tests.integration.test_questions import refused, telling
 from tests.integration.test_unknown_outcomes import Listening
 
 LONG = 60
@@ -44,12 +42,8 @@ LONG = 60
 
 @pytest.fixture(scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    state = tmp_path_factory.mktemp("impatient")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(dev_server.DYNAMIC_CONFIG, "limit.historyCount.suggestContinueAsNew", str(LONG))
-        async with hold_state(state) as lock, Supervisor(lock, state / LOCK_NAME) as supervisor:
-            server = await dev_server.start_dev_server(supervisor, state, namespace="default", port=None, ui_port=None)
-            yield await Client.connect(server.address, data_converter=DATA_CONVERTER)
+    async with impatient_client(tmp_path_factory.mktemp("impatient"), events=LONG) as client:
+        yield client
 
 
 @pytest.fixture
@@ -514,3 +508,61 @@ async def test_what_an_execution_did_is_undone_by_a_later_one(bench) -> None:
     assert len(histories) > 1
     assert result == f"paid {key}"
     assert steps(histories[-1])[-2:] == ["fail", "pay.compensate"]
+
+
+async def test_questions_that_are_still_open_go_along_and_keep_their_ids(bench, cached_workflows) -> None:
+    """Answers alone fill the history here; those who have not answered yet must not notice."""
+    made = bench(telling(*range(30)), ScriptedModel(script=[]), cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start({"told": []})
+        latest = made.client.get_workflow_handle(handle.id)
+        waiting = await questions_of(latest)
+        for question in waiting:
+            await latest.execute_update("answer", args=[question["id"], question["value"], "anna"])
+        result = await handle.result()
+        decisions = await latest.query("decisions")
+
+    histories = await executions(made, handle)
+    assert sorted(result["output"]["told"]) == [*range(30)]
+    assert len(histories) > 2
+    assert [each["answer"] for each in decisions] == [question["value"] for question in waiting]
+    assert {each["by"][0] for each in decisions} == {"anna"}
+
+
+async def test_an_approval_of_similar_calls_and_all_decisions_hold_in_later_executions(bench) -> None:
+    till = Till()
+    script = [*(call("pay", f"call-{number}", amount=number) for number in range(30)), AIMessage("done")]
+    made = bench(agent_with(till.pay(approve="always")), ScriptedModel(script=script), cached=100)
+
+    async with made.worker():
+        handle = await made.start("go")
+        latest = made.client.get_workflow_handle(handle.id)
+        [question] = await questions_of(latest)
+        await latest.execute_update("answer", args=[question["id"], {"approve": True, "similar": True}, "anna"])
+        await handle.result()
+        decisions = await latest.query("decisions")
+
+    assert till.amounts == [*range(30)]
+    assert len(await executions(made, handle)) > 2
+    assert [each["how"] for each in decisions] == ["person", *["similar"] * 29]
+    assert {each["by"][0] for each in decisions} == {"anna"}
+
+
+async def test_a_second_answer_is_told_who_was_first_though_that_was_an_execution_ago(bench) -> None:
+    made = bench(telling(*range(30)), ScriptedModel(script=[]), cached=100)
+
+    async with made.worker():
+        handle = await made.start({"told": []})
+        latest = made.client.get_workflow_handle(handle.id)
+        first, *others, last = await questions_of(latest)
+        for question in [first, *others]:
+            await latest.execute_update("answer", args=[question["id"], "x", "anna"])
+        reason = await refused(latest, first["id"], "again", "bob")
+        [left] = await questions_of(latest)
+        await latest.execute_update("answer", args=[last["id"], "x"])
+        await handle.result()
+
+    assert len(await executions(made, handle)) > 1
+    assert f"Question {first['id']!r} was answered by 'anna'" in reason
+    assert left == last

@@ -325,7 +325,7 @@ async def test_an_answer_that_is_no_decision_is_refused(bench, reply) -> None:
             await answer(handle, reply)
         await handle.terminate()
 
-    assert "where true, false, or" in str(refused.value.__cause__)
+    assert "Expected: true, false, or" in str(refused.value.__cause__)
     assert till.amounts == []
 
 

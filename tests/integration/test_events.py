@@ -408,3 +408,19 @@ async def test_an_id_that_was_used_before_tells_only_of_its_last_run(published, 
 
     execution = (await handle.describe()).run_id
     assert [event.execution for event in events if isinstance(event, RunEvent | ResultEvent)] == [execution] * 2
+
+
+async def test_the_turns_of_a_thread_are_told_with_their_results(published, transport) -> None:
+    made = published(agent_with(), [AIMessage("One."), AIMessage("Two.")])
+
+    async with made.worker():
+        agents = agents_of(made, transport)
+        thread = agents.thread("worker", f"thread-{uuid.uuid4().hex[:8]}")
+        turns = [await thread.send("First?"), await thread.send("Second?")]
+        await thread.close()
+        events = await heard(await agents.find(thread.id))
+
+    results = of(ResultEvent, events)
+    assert [(event.turn, event.output) for event in results[:-1]] == [(turn.id, turn.output) for turn in turns]
+    assert (results[-1].turn, results[-1].status) == (None, "completed")
+    assert {event.turn for event in of(UpdateEvent, events)} == {turn.id for turn in turns}

@@ -45,6 +45,6 @@ async def test_each_question_is_told_once_with_the_way_to_answer_it(bench) -> No
             await handle.execute_update("answer", args=[question.id, "London"])
             await handle.result()
 
-    assert first.startswith('The run asks: "Your name?"\nAnswer it: temporal workflow update execute')
+    assert first.startswith(f'The run asks: "Your name?"\nAnswer it: perdure answer {run.id} ')
     assert 'The run asks: {"question": "Your town?", "name": "Ada"}' in second
-    assert f"--input '\"{question.id}\"'" in second
+    assert f"Answer it: perdure answer {run.id} {question.id[:8]} '<your answer, as JSON>'" in second

@@ -18,6 +18,13 @@ from tests.integration.cases import (
     two_calls,
 )
 
+THREAD = Case(
+    agent_with(count_messages, name="thread"),
+    ["use count_messages", "use count_messages then count_messages", "thank you"],
+    ["count_messages"] * 3 + ["call_model"] * 6,
+)
+"""A thread, and its turns."""
+
 RECORDED: dict[str, Case] = {
     "parallel-tools": Case(
         agent_with(add, multiply),

@@ -7,10 +7,11 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from langchain_core.documents import Document
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from activities.retrieval import RETRIEVE, RetrievalRequest, RetrievalResponse
 from agents.testing import ScriptedModel
@@ -19,7 +20,8 @@ from temporal.dev.stack import open_stack
 from temporal.settings import Settings
 from tests.integration.cases import Case
 from tests.integration.conftest import Bench
-from tests.replay.cases import RECORDED
+from tests.integration.threads import Strict, begin
+from tests.replay.cases import RECORDED, THREAD
 from tests.replay.test_recorded import HISTORIES
 
 
@@ -36,6 +38,21 @@ async def record(name: str, case: Case, client: Client) -> None:
     async with bench.worker():
         handle = await bench.start(case.given, run_id=name)
         await handle.result()
+    await write(name, handle)
+
+
+async def record_thread(client: Client) -> None:
+    name = THREAD.agent.name
+    bench = Bench(client, THREAD.agent, Strict(), Settings(task_queue=name), [])
+    async with bench.worker():
+        talk = await begin(bench, thread_id=name)
+        for turn in THREAD.given:
+            await talk.say(turn)
+        await talk.close()
+    await write(name, talk.handle)
+
+
+async def write(name: str, handle: WorkflowHandle[Any, Any]) -> None:
     history = (await handle.fetch_history()).to_json()
     anonymous = re.sub(r"\d+@[\w.-]+", "recorder", history)
     (HISTORIES / f"{name}.json").write_text(json.dumps(json.loads(anonymous), indent=1) + "\n")
@@ -47,6 +64,7 @@ async def main() -> None:
             client = await Client.connect(stack.addresses.temporal_address, data_converter=DATA_CONVERTER)
             for name, case in RECORDED.items():
                 await record(name, case, client)
+            await record_thread(client)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from temporal.settings import Settings, WorkerSettings
 from temporal.worker import make_worker
 from tests.integration.parity.case import Case
 from tests.integration.parity.watching import STREAMS, Stream, watched
-from workflows.contracts import AGENT_WORKFLOW
+from workflows.contracts import AGENT_WORKFLOW, QUESTIONS
 from workflows.graph import Graphs
 
 PATIENCE = timedelta(minutes=4)
@@ -170,7 +170,7 @@ async def _drive(handle: WorkflowHandle[Any, Any], case: Case) -> Any:
 async def _answer(handle: WorkflowHandle[Any, Any], case: Case) -> None:
     answered: set[str] = set()
     while (description := await handle.describe()).status == WorkflowExecutionStatus.RUNNING:
-        waiting = set(await description.memo_value("questions", [])) - answered
+        waiting = set(description.typed_search_attributes.get(QUESTIONS) or []) - answered
         if not waiting:
             await asyncio.sleep(0.2)
             continue

@@ -15,7 +15,21 @@ from temporal.cli.display import Lines, describe, duration, show_answer
 from temporal.steps import Step
 from workflows.contracts import AgentResult, Usage
 
-COMMANDS = ["run", "result", "agents", "ingest", "worker", "dev", "demo", "doctor", "version"]
+COMMANDS = [
+    "run",
+    "result",
+    "inbox",
+    "answer",
+    "approve",
+    "reject",
+    "agents",
+    "ingest",
+    "worker",
+    "dev",
+    "demo",
+    "doctor",
+    "version",
+]
 NOBODY = "127.0.0.1:9"
 
 
