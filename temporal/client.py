@@ -14,7 +14,7 @@ import atexit
 import functools
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,13 +25,15 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.events import TokenLog
+from activities.publishing import NoTransport
 from agents.errors import FatalError, InvalidInput, PayloadMissing, RetryableError
 from temporal import travel
 from temporal.converter import data_converter
+from temporal.events import Watch
 from temporal.outcome import failed_run
 from temporal.progress import waits_for_worker, watch_steps
 from temporal.settings import read_environment
+from temporal.streams import event_transport
 from temporal.target import Target, find_target
 from temporal.threads import Thread
 from workflows.contracts import (
@@ -51,12 +53,13 @@ from workflows.steps import shorten
 from workflows.turns import IDLE_SECONDS, THREAD_WORKFLOW, ThreadInput
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
     from contextlib import AbstractContextManager
 
     from temporalio.runtime import Runtime
 
-    from activities.events import Token
+    from activities.events import Event
+    from activities.publishing import EventTransport
     from temporal.settings import Settings
     from temporal.steps import Step
     from workflows.rewinding import Rewound
@@ -119,12 +122,8 @@ def _pause_at_exit() -> None:
 async def open_agents(settings: Settings) -> Agents:
     """The agents of the server that the settings and the environment name."""
     target = find_target(settings, read_environment())
-    return Agents(await connect(target), target, settings.task_queue, token_log(settings))
-
-
-def token_log(settings: Settings) -> TokenLog:
-    """Where the processes of this machine share what models write."""
-    return TokenLog(settings.state / "tokens.db")
+    transport = event_transport(settings, target.namespace)
+    return Agents(await connect(target), target, settings.task_queue, transport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ class Run:
     target: Target
     task_queue: str
     kind: str = AGENT_WORKFLOW
-    log: TokenLog | None = None
+    transport: EventTransport | None = None
 
     @property
     def url(self) -> str | None:
@@ -168,11 +167,17 @@ class Run:
             async for step in watch_steps(self.client, self.id):
                 yield step
 
-    async def tokens(self) -> AsyncIterator[Token]:
-        """What its models write, as they write it, without end: on the worker's machine. Elsewhere there is nothing."""
-        if self.log is not None:
-            async for token in self.log.follow(self.id):
-                yield token
+    async def events(self, after: str | None = None, *, values: bool = False) -> AsyncGenerator[Event]:
+        """What the run tells, from after the event with the id `after`, to its result.
+
+        Without an `after` it begins with the run's beginning, or with a snapshot where that is no longer kept. `values`
+        adds the state after each update.
+        """
+        watch = Watch(self, self.transport or NoTransport(), after=after, values=values)
+        with explained(self.target, self.id):
+            async with aclosing(watch.events()) as events:
+                async for event in events:
+                    yield event
 
     async def questions(self) -> list[Question]:
         """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
@@ -210,6 +215,10 @@ class Run:
         with explained(self.target, self.id):
             return await waits_for_worker(self.client, self.id)
 
+    async def returned(self) -> Any:
+        """Waits for the end of a workflow of any kind, and gives what it returned, as JSON."""
+        return await self._outcome()
+
     async def _outcome(self) -> Any:
         with explained(self.target, self.id):
             try:
@@ -227,7 +236,7 @@ class Agents:
     client: Client
     target: Target
     task_queue: str
-    log: TokenLog | None = None
+    transport: EventTransport | None = None
 
     async def start(
         self,
@@ -279,7 +288,7 @@ class Agents:
         return Thread(self, thread_id)
 
     def run(self, run_id: str, kind: str) -> Run:
-        return Run(run_id, self.client, self.target, self.task_queue, kind, self.log)
+        return Run(run_id, self.client, self.target, self.task_queue, kind, self.transport)
 
     def explained(self, run_id: str | None = None) -> AbstractContextManager[None]:
         """Turns gRPC's errors into ours."""
@@ -318,7 +327,14 @@ class Agents:
         """The run of that id, whoever started it. Raises UnknownRun."""
         with explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
-        return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.log)
+        return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.transport)
+
+    async def events(self, run_id: str, after: str | None = None, *, values: bool = False) -> AsyncGenerator[Event]:
+        """What the run of that id tells, as `Run.events` does. Raises UnknownRun."""
+        run = await self.find(run_id)
+        async with aclosing(run.events(after, values=values)) as events:
+            async for event in events:
+                yield event
 
     async def _start(
         self,
@@ -358,7 +374,7 @@ class Agents:
                     f"There is a run {identifier!r} already. Follow it with `perdure result {identifier}`, or choose "
                     "another id."
                 ) from None
-        return Run(identifier, self.client, self.target, task_queue or self.task_queue, workflow, self.log)
+        return Run(identifier, self.client, self.target, task_queue or self.task_queue, workflow, self.transport)
 
 
 def _summary(given: AgentInput | IngestInput) -> str:

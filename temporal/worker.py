@@ -20,7 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.bodies import Bodies
 from activities.effects import Effects
 from activities.embedding import embedder
-from activities.events import NoTokens
+from activities.events import NoEvents
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
@@ -31,6 +31,7 @@ from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
 from activities.store import Stores
+from activities.telling import TellingInterceptor
 from activities.threads import MOST_THREADS
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
@@ -39,12 +40,13 @@ from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
 from temporal import search_attributes
-from temporal.client import connect, token_log
+from temporal.client import connect
 from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
 from temporal.packages import refuse_clashing
 from temporal.settings import read_environment
 from temporal.store import find_store
+from temporal.streams import event_transport
 from temporal.target import find_target
 from temporal.telemetry import LoggingInterceptor, forwarding_runtime
 from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
     from temporalio.client import Client
 
-    from activities.events import TokenSink
+    from activities.events import EventSink
     from activities.wire import Types
     from temporal.settings import Settings
 
@@ -101,7 +103,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             activities=_document_activities(retrieval, Ingestion(weaviate, embeds)),
             search=functools.partial(_search, retrieval),
             store=functools.partial(WeaviateStore, WeaviateItems(weaviate, embeds)),
-            tokens=opened.enter_context(token_log(settings).writing()),
+            events=opened.enter_context(event_transport(settings, target.namespace).publishing()),
         )
         settle_memory()
         log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
@@ -175,7 +177,7 @@ def make_worker(
     activities: Sequence[Callable[..., Any]] = (),
     search: Callable[[str, int], BaseRetriever] | None = None,
     store: Callable[[Types], BaseStore] | None = None,
-    tokens: TokenSink | None = None,
+    events: EventSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
@@ -185,7 +187,8 @@ def make_worker(
     """
     ready_process()
     transcripts = TranscriptCache()
-    models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
+    sink = events or NoEvents()
+    models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts)
     stores = Stores(registry=registry, make=store)
     processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.store)
     bodies = Bodies(processes)
@@ -215,7 +218,8 @@ def make_worker(
         workflow_runner=WatchedRunner(_runner(settings), Watchdog()),
         interceptors=[
             LoggingInterceptor(),
-            GraphInterceptor(graphs, limits),
+            GraphInterceptor(graphs, limits, sink, debugging=settings.stream.debug),
+            TellingInterceptor(sink),
             FailureInterceptor(),
             SizeInterceptor(limits),
             HeartbeatInterceptor(settings.worker.heartbeat_seconds),

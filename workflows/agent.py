@@ -45,7 +45,9 @@ class AgentWorkflow(RunHost):
             workflow.set_current_details("\n\n".join([f"**{run.agent.name}** is at work.", *origin_line()]))
             async with undone_on_failure(run):
                 first = restore(run, carried) if carried else await _first(run, fork)
+                run.events.begin(run.agent.name, continued=carried is not None)
                 result = result_of(run, await self._run_to_end(run, first))
+            run.events.tell("result", **told_result(result))
             workflow.set_current_details("\n\n".join([details(result), *origin_line()]))
         return result
 
@@ -74,6 +76,11 @@ def _citations(state: Any) -> list[Citation]:
     """Those of a state whose `citations` are ours; an author may mean something else by the word."""
     found = state.get("citations") if isinstance(state, dict) else None
     return [each for each in found if isinstance(each, Citation)] if isinstance(found, list) else []
+
+
+def told_result(result: AgentResult) -> dict[str, Any]:
+    told = {"output": result.output, "citations": result.citations}
+    return {"status": "completed", "execution": workflow.info().first_execution_run_id, **told}
 
 
 def _readable(result: AgentResult) -> AgentResult:

@@ -58,6 +58,7 @@ class Carried(BaseModel):
     answers: Any
     usage: Usage
     transcripts: CarriedTranscripts
+    told: int = Field(default=0, exclude_if=operator.not_)
     calls: dict[str, list[Call]] = Field(default={}, exclude_if=operator.not_)
     undoings: dict[str, Undoing] = Field(default={}, exclude_if=operator.not_)
     questions: Questions = Questions()
@@ -113,6 +114,7 @@ def handed_over(run: Run, *, answers: dict[str, Any] | None = None, thread: Thre
         answers=encode(answers, path="answers"),
         usage=run.usage,
         transcripts=run.transcript.carried(_conversations(snapshots)),
+        told=run.events.sequence,
         calls=run.calls.carried(),
         undoings=run.undoings,
         questions=run.questions,
@@ -139,6 +141,7 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     thread = workflow.info().workflow_id
     run.saver.restore(snapshots)
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
+    run.events.sequence = carried.told
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
     run.calls, run.undoings = Calls(carried.calls), dict(carried.undoings)
     run.questions = carried.questions

@@ -12,6 +12,7 @@ from activities.tool import types_of
 from agents.graph import activity_parts, compiled_graph
 from workflows.cache import RunCache
 from workflows.durable import DurableResources
+from workflows.events import streaming
 from workflows.journal import noting_supersteps
 from workflows.node import with_durable_nodes
 from workflows.store import DurableStore
@@ -86,7 +87,7 @@ async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
     with langsmith.tracing_context(enabled=False):
         return await run.graph.ainvoke(
             given,
-            noting_supersteps(run.journal, run.config_at(at), run.graph.store),
+            noting_supersteps(run.journal, streaming(run.events, run.config_at(at), run.graph.store), run.graph.store),
             context=run.request.context,
             durability=run.agent.durability,
             control=control,

@@ -19,11 +19,12 @@ from workflows.asking import questions_of
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, continue_run, history_is_long, refuse_endless
 from workflows.contracts import Decision, Question, Usage
+from workflows.events import EventPage
 from workflows.fork import ForkSource, source_of
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.questions import Questions
 from workflows.run import Run
-from workflows.state import MOST_TOLD, RunState, StateHistory, history_of, state_of
+from workflows.state import MOST_TOLD, RunState, StateHistory, history_of, snapshot_of, state_of
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
@@ -59,6 +60,18 @@ class RunHost:
     def decisions(self) -> list[Decision]:
         """Who answered what and when, the last ones."""
         return self.current.questions.decisions if self.current else []
+
+    @workflow.query
+    def events(self, after: int = 0) -> EventPage:
+        """What the run has told its watchers after event number `after`, as far as it still knows."""
+        return self.current.events.page(after) if self.current else EventPage()
+
+    @workflow.query
+    def snapshot(self) -> dict[str, Any] | None:
+        """The state so far as an event, for watchers who come late."""
+        if self.current is None:
+            return None
+        return snapshot_of(self.current, list(self.current.questions.waiting.values()))
 
     @workflow.query
     def state(self, checkpoint: str | None = None) -> RunState | None:
@@ -196,5 +209,8 @@ def _asks(run: Run, state: Any) -> bool:
     """Whether the graph stopped to ask. Then its questions wait from now on."""
     asked: list[Interrupt[Any]] = list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
     if asked:
-        run.questions.ask(questions_of(run, asked))
+        questions = questions_of(run, asked)
+        run.questions.ask(questions)
+        for question in questions:
+            run.events.tell("interrupt", interrupt=question.id, value=question.value)
     return bool(asked)

@@ -11,6 +11,7 @@ from temporalio import workflow
 from agents.errors import FatalError
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
+from workflows.events import RunEvents
 from workflows.journal import Journal, superstep_here
 from workflows.questions import Questions
 from workflows.transcript import TranscriptIndex
@@ -35,6 +36,7 @@ class Run:
     asked: dict[str, list[Any]] = field(default_factory=dict)
     """What a node that is an activity has asked by interrupts: asking again, when it runs again, needs no activity."""
     calls: Calls = field(default_factory=Calls)
+    events: RunEvents = field(default_factory=RunEvents)
     questions: Questions = field(default_factory=Questions)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
@@ -65,6 +67,8 @@ class Run:
         usage = Usage(**counts)
         self.usage = self.usage.plus(usage)
         self.journal.used(superstep_here(), usage)
+        if "model_calls" in counts:
+            self.events.tell("usage", **self.usage.model_dump())
 
 
 def current_run() -> Run:

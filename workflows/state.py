@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,13 @@ from langgraph.types import StateSnapshot
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import workflow
 
+from activities.events import encoded
 from agents.errors import CheckpointPruned
 from agents.exchange import plain
 from workflows.journal import Superstep
 
 if TYPE_CHECKING:
+    from workflows.contracts import Question
     from workflows.run import Run
 
 FORKED_FROM = "forked_from"
@@ -101,6 +104,24 @@ def state_of(run: Run, checkpoint: str | None = None) -> RunState | None:
         for task in snapshot.tasks
     ]
     return RunState(**_summary(snapshot), values=plain(snapshot.values, "state"), tasks=tasks, forked_from=origin())
+
+
+def snapshot_of(run: Run, questions: list[Question]) -> dict[str, Any]:
+    """The newest values that the graph has streamed, where there are any, with what is asked and what it has cost."""
+    values = run.events.values
+    if values is None:
+        values = run.graph.get_state(run.config).values
+    event = encoded(
+        run.config["configurable"]["thread_id"],
+        "snapshot",
+        run.events.sequence,
+        agent=run.agent.name,
+        value=values,
+        interrupts=[question.model_dump() for question in questions],
+        usage=run.usage.model_dump(),
+    )
+    told: dict[str, Any] = json.loads(event)
+    return told
 
 
 def history_of(run: Run, most: int = MOST_TOLD) -> StateHistory:

@@ -18,6 +18,7 @@ from temporalio.workflow import ActivityCancellationType
 import agents.errors
 from activities.sizes import LIMITS, packed
 from agents.errors import HistoryFull, StepFailed, StepTimedOut, UnsupportedValue, WorkerLost
+from workflows.events import told_step
 from workflows.journal import noting
 from workflows.window import WINDOW
 
@@ -72,8 +73,9 @@ async def execute_step(
     try:
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
             _refuse_cancelled()
-            with noting(activity, shown):
-                given = await _ended(_started(activity, sent, options, shown, overrides or {}))
+            step = _started(activity, sent, options, shown, overrides or {})
+            with noting(activity, shown), told_step(activity, step, shown):
+                given = await _ended(step)
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error

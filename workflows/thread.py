@@ -59,6 +59,7 @@ class ThreadWorkflow(TurnHost):
         run = self._reopen(carried) if carried else self._open_fork(fork) if fork else self._open(parse_thread(request))
         self._carried_bytes = len(request.payload.data) if carried else 0
         first = restore(run, carried) if carried else None
+        run.events.begin(run.agent.name, continued=carried is not None)
         self.has_begun = True
         if self._running:
             await self._finish(run, first)

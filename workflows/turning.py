@@ -112,6 +112,7 @@ class TurnHost(RunHost):
 
     async def _finish(self, run: Run, given: Any) -> None:
         """Takes the running turn to its end, whatever that is."""
+        run.events.turn = self._refuse_idle().id
         self._stop = Stop()
         STOP.set(self._stop)
         self._work = asyncio.ensure_future(self._run_turn(run, given))
@@ -135,6 +136,8 @@ class TurnHost(RunHost):
         self._book.change(set(self._at_work()) - {turn.id for turn in left}, **ended.told)
         self._book.change([turn.id for turn in left], status="queued", into=None)
         self._book.queue.extendleft(reversed(left))
+        run.events.tell("result", **_told(ended))
+        run.events.turn = None
         self._running = self._work = self._before = None
         run.questions.withdraw()
         self._last, self._has_worked = workflow.time(), True
@@ -209,6 +212,13 @@ class TurnHost(RunHost):
             before = None if self._before is None else packed_places(self._before)
             running = running.model_copy(update={"before": before, "effects": dict(self.current.effects)})
         return self._book.state(thread, running=running, closing=closing)
+
+
+def _told(ended: Ended) -> dict[str, Any]:
+    """As watchers hear how a turn has ended."""
+    status = {"done": "completed", "failed": "failed"}.get(ended.status, "cancelled")
+    error = f"{ended.error.type}: {ended.error.message}" if ended.error else ended.note
+    return {"status": status, "output": ended.output, "citations": ended.citations, "error": error}
 
 
 def since(usage: Usage, before: Usage) -> Usage:

@@ -82,6 +82,23 @@ def result(run_id: RunId, as_json: AsJson = False) -> None:
     asyncio.run(show_result(read_settings(), run_id, as_json=as_json))
 
 
+@app.command(epilog="Example: `perdure watch research-1f3a9c02 --mode messages --mode updates --json`")
+def watch(
+    run_id: RunId,
+    after: Annotated[str | None, typer.Option("--after", metavar="EVENT", help="Id of the last event seen.")] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option("--mode", help="values, updates, messages, custom, tasks, debug, steps. All without it."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+) -> None:
+    """Show what a run does as it does it, from its beginning or from the state it has. Ctrl-C leaves the run alive."""
+    from temporal.cli.watch import watch_run
+    from temporal.settings import read_settings
+
+    asyncio.run(watch_run(read_settings(), run_id, after=after, modes=mode or [], as_json=as_json))
+
+
 @app.command(epilog='Example: `perdure send research "And in Python?" --thread customer-17`')
 def send(
     agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name; `perdure agents` lists them.")],
