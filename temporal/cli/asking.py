@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
 from agents.errors import InvalidInput
 from temporal.cli.inbox import deciders, read_arguments, read_value, span, summary
@@ -15,16 +15,7 @@ from workflows.steps import shorten
 if TYPE_CHECKING:
     from workflows.contracts import Question
 
-WORDS = {
-    "y": "yes",
-    "yes": "yes",
-    "n": "no",
-    "no": "no",
-    "e": "edit",
-    "edit": "edit",
-    "s": "similar",
-    "similar": "similar",
-}
+Word = Literal["yes", "no", "edit", "similar"]
 APPROVAL = "[y]es, [n]o, [e]dit the arguments, yes to [s]imilar ones, too: "
 DECISION = "[y]es, [n]o: "
 ANSWER = "Your answer: "
@@ -55,16 +46,17 @@ def described(question: Question, now: datetime | None = None) -> list[str]:
     ]
 
 
-def read_word(text: str) -> tuple[str, str]:
+def read_word(text: str) -> tuple[Word, str]:
     """`no`, `too dear` of `n too dear`: one of the words that an approval takes, and what comes after it."""
     word, _, rest = text.strip().partition(" ")
-    for known in WORDS:
-        if word.lower() in (known, known[0]):
-            return known, rest.strip()
+    known: tuple[Word, ...] = get_args(Word)
+    for each in known:
+        if word.lower() in (each, each[0]):
+            return each, rest.strip()
     raise InvalidInput("Type y, n, e or s; after n a reason, if you like.")
 
 
-def judgement(question: Question, word: str, rest: str) -> Any:
+def judgement(question: Question, word: Word, rest: str) -> Any:
     """The answer to an approval. Raises `InvalidInput`."""
     if question.kind != "approval" and word in ("edit", "similar"):
         raise InvalidInput("Type y or n, or the whole answer as JSON.")
@@ -75,8 +67,10 @@ def judgement(question: Question, word: str, rest: str) -> Any:
             return judged(question, approve=True, similar=True)
         case "edit":
             return judged(question, approve=True, arguments=read_arguments(rest))
-        case _:
+        case "yes":
             return judged(question, approve=True)
+        case _:
+            assert_never(word)
 
 
 def value_of(question: Question, text: str) -> Any:

@@ -49,7 +49,7 @@ class TurnView:
         self._steps: set[str] = set()
         self._unsaid: dict[str, str] = {}
         """Messages that models write or have written, and the step of each."""
-        self._said: str | None = None
+        self._said: object = None
         self.done: list[str] = []
         """The steps, other than models', that came to a good end."""
 
@@ -89,7 +89,7 @@ class TurnView:
         self.flush()
         half = "\n\n".join(filter(None, map(self._text, self._unsaid)))
         match turn.status:
-            case "done" if turn.output is not None and turn.output != self._said:
+            case "done" if turn.output is not None:
                 self._say(turn.output)
             case "failed":
                 self._failed(turn)
@@ -142,12 +142,15 @@ class TurnView:
         return self._writing.messages.get(message, "").strip()
 
     def _say(self, output: object) -> None:
-        self._said = output if isinstance(output, str) else None
-        self._screen.say(output)
+        """Nothing twice: what a model said before its last tool call may be all that the turn comes to."""
+        said = output.strip() if isinstance(output, str) else output
+        if said not in ("", self._said):
+            self._screen.say(said)
+        self._said = said
 
 
 def kept(done: list[str], *, half: bool) -> str:
     """What is left of a turn that was interrupted."""
     did = f"What it did stays: {', '.join(done)}." if done else "It had done nothing yet."
     lost = " What it was writing is not part of the conversation." if half else ""
-    return f"Interrupted. {did}{lost} The conversation goes on from here."
+    return f"Interrupted. {did}{lost}"
