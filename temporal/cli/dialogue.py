@@ -106,6 +106,7 @@ class Shown:
                     self._ask(question)
                 case CtrlC():
                     if not self._is_taken:
+                        self._dialogue.has_begun = True
                         self._screen.line("The turn was not taken up. It still may be: `/turns` tells.")
                         return None
                     self._stop()
@@ -119,7 +120,7 @@ class Shown:
         if self._is_stopping:
             raise Leave(INTERRUPTED)
         self._is_stopping = True
-        self._screen.line(Text("The turn is stopped. Ctrl-C again leaves.", "dim"))
+        self._screen.line(Text("Stopping. Ctrl-C again leaves.", "dim"))
         self._background.start(self._listener.stop(self._identifier)).add_done_callback(self._tell_failure)
 
     def _tell_failure(self, stopping: Future[None]) -> None:
