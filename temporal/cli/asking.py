@@ -102,7 +102,7 @@ def _details(question: Question) -> list[str]:
 def _terms(question: Question, now: datetime) -> list[str]:
     who = f"{deciders(question, now)} may decide" if question.deciders or question.kind == "approval" else ""
     expires = question.expires_at
-    until = f"in {span(expires - now)}: {question.on_expiry}" if expires else ""
+    until = f"without an answer, in {span(expires - now)}: {question.on_expiry}" if expires else ""
     return [" · ".join(filter(None, [who, until]))] if who or until else []
 
 

@@ -137,8 +137,10 @@ class Shown:
         answered = self._background.start(self._listener.answered(question))
         try:
             with self._screen.paused():
-                for line in described(question):
-                    self._screen.line(line)
+                asked, *remarks = described(question)
+                self._screen.line(Text(asked, "bold yellow"))
+                for line in remarks:
+                    self._screen.line(Text(line, "dim"))
                 self._answer(question, answered)
         except GivenUp:
             self._screen.line(Text("\nIt was answered elsewhere, or not in time.", "yellow"))

@@ -90,7 +90,7 @@ async def test_what_is_asked_is_answered_in_place(desk: Desk) -> None:
         await person.sees("> ")
         person.types("Money back!")
         await person.sees('support asks: refund(order="A-1002", cents=100, reason="late")')
-        await person.sees("anybody may decide · in 2 d: reject")
+        await person.sees("anybody may decide · without an answer, in 2 d: reject")
         await person.sees("ones, too: ")
         person.types("perhaps")
         await person.sees("Type y, n, e or s")

@@ -190,7 +190,7 @@ def test_an_approval_says_what_who_and_until_when() -> None:
 
     assert described(question, NOON) == [
         'support asks: refund(order="A-1", cents=5)',
-        "anna, finance may decide · in 2 d: reject",
+        "anna, finance may decide · without an answer, in 2 d: reject",
     ]
     assert arguments_of(question) == '{"order": "A-1", "cents": 5}'
 
