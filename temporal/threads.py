@@ -67,9 +67,9 @@ class Thread:
         `ThreadBusy` or `ThreadClosed` where the turn is not taken; a turn that fails says so in its `status`.
         """
         name = id or f"turn-{secrets.token_hex(8)}"
-        agent = self.start.agent if self.start else None
+        whose = self.start.model_dump(include={"agent", "tenant", "user"}) if self.start else {}
         try:
-            turn = TurnInput(input=given, id=name, policy=policy, wait=wait, agent=agent)
+            turn = TurnInput(input=given, id=name, policy=policy, wait=wait, **whose)
         except ValidationError as error:
             raise InvalidInput(f"This can't be sent to thread {self.id!r}: {explain(error)}.") from None
         with self._explained():

@@ -59,11 +59,10 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.retrievers import BaseRetriever
-    from langgraph.store.base import BaseStore
     from temporalio.client import Client
 
     from activities.events import TokenSink
-    from activities.wire import Types
+    from activities.store import MakeStore
     from temporal.settings import Settings
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, ThreadWorkflow, IngestWorkflow]
@@ -174,14 +173,14 @@ def make_worker(
     chat_model: Callable[[str], BaseChatModel],
     activities: Sequence[Callable[..., Any]] = (),
     search: Callable[[str, int], BaseRetriever] | None = None,
-    store: Callable[[Types], BaseStore] | None = None,
+    store: MakeStore | None = None,
     tokens: TokenSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
     `model_id` gives the full id of a model by its name, or of the default one; `chat_model` makes the model of an id,
     `search` a live retriever, for nodes that run as activities, of a collection and a limit, and `store` the store of
-    an agent that has these types.
+    an agent that has these types, below the namespace that it is given.
     """
     ready_process()
     transcripts = TranscriptCache()

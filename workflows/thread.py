@@ -63,8 +63,8 @@ class ThreadWorkflow(TurnHost):
         return ThreadResult(agent=run.agent.name, turns=self._book.number, usage=run.usage)
 
     def _open(self, thread: ThreadInput) -> Run:
-        limit, context = thread.recursion_limit, thread.context
-        run = open_run(AgentInput(agent=thread.agent, input=None, recursion_limit=limit, context=context))
+        shared = thread.model_dump(include={"agent", "recursion_limit", "context", "tenant", "user"})
+        run = open_run(AgentInput(input=None, **shared))
         self.current, self._thread = run, thread
         return run
 
@@ -142,10 +142,14 @@ class ThreadWorkflow(TurnHost):
         return handed_over(self.current, thread=self._state(self._thread, closing=False))
 
     def _refuse(self, given: TurnInput, identifier: str) -> None:
-        if self._thread is None or self._book.knows(identifier):
+        if self._thread is None:
             return
-        if given.agent not in {None, self._thread.agent}:
-            raise InvalidInput(f"The thread's agent is {self._thread.agent!r}, and not {given.agent!r}.")
+        for name in ("agent", "tenant", "user"):
+            wanted, own = getattr(given, name), getattr(self._thread, name)
+            if wanted not in {None, own}:
+                raise InvalidInput(f"The thread's {name} is {own!r}, and not {wanted!r}.")
+        if self._book.knows(identifier):
+            return
         if self._closing:
             raise ThreadClosed("The thread was closed. It takes no more turns.")
         if (given.policy or self._thread.policy) == "reject" and (self._running or self._book.queue):

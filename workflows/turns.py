@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.citation import Citation
-from workflows.contracts import Usage
+from workflows.contracts import Party, Usage
 
 THREAD_WORKFLOW = "ThreadWorkflow"
 
@@ -28,7 +28,8 @@ class ThreadInput(BaseModel):
     """What starts a thread.
 
     It ends by itself `idle` seconds after its last turn. Between two turns it goes on in a new execution, once its
-    history has more than `events`: a worker that has lost the thread replays no more.
+    history has more than `events`: a worker that has lost the thread replays no more. `context`, `tenant` and `user`
+    are those of a run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +39,8 @@ class ThreadInput(BaseModel):
     idle: float = Field(default=IDLE_SECONDS, gt=0, le=10 * 365 * 24 * 60 * 60)
     recursion_limit: int | None = Field(default=None, ge=1, le=10_000)
     context: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
+    tenant: Party | None = Field(default=None, exclude_if=operator.not_)
+    user: Party | None = Field(default=None, exclude_if=operator.not_)
     events: int = Field(default=EVENTS, ge=1)
 
 
@@ -45,7 +48,7 @@ class TurnInput(BaseModel):
     """One input to a thread: a text, or the JSON that the agent's graph takes.
 
     The same `id` twice is one turn. `policy` goes before the thread's own. With `wait` the update that brings this
-    returns when the turn is over. Where `agent` is given, a thread of another agent refuses the turn.
+    returns when the turn is over. Where `agent`, `tenant` or `user` is given, a thread of another one refuses the turn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +58,8 @@ class TurnInput(BaseModel):
     policy: Policy | None = None
     wait: bool = False
     agent: str | None = None
+    tenant: Party | None = None
+    user: Party | None = None
 
 
 class TurnError(BaseModel):
