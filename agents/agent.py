@@ -14,6 +14,7 @@ from langgraph.config import get_store
 from langgraph.store.memory import InMemoryStore
 
 from agents.approval import Approval, approval_of
+from agents.compaction import Compaction  # noqa: TC001 -- a field's type
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
 from agents.graph import compiled_graph
@@ -42,7 +43,16 @@ DURABILITIES = get_args(Durability)
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 RESERVED = frozenset(
-    {"call_model", "retrieve", "store", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
+    {
+        "call_model",
+        "compact",
+        "retrieve",
+        "store",
+        "prepare_collection",
+        "list_documents",
+        "ingest_documents",
+        "remove_missing",
+    }
 )
 """Activities of Perdure's own: a tool is an activity that has the tool's name."""
 
@@ -78,6 +88,7 @@ class Agent:
     `isolation` says where tools run, all of them or by name; the others run where their kind does. `approve` says which
     calls a person must approve, of tools that do not say it themselves: "always", "never", a CEL expression or an
     `Approval`. `memory` says whose runs share what a run keeps in the store: its user's, its tenant's, or everybody's.
+    `compaction` makes the conversations of threads shorter that become long.
 
     A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
     superstep, which costs a tenth of a millisecond and more where the state is large.
@@ -100,6 +111,7 @@ class Agent:
     isolation: Isolation | Mapping[str, Isolation] = field(default_factory=dict)
     approve: str | Approval = "never"
     memory: Memory = "user"
+    compaction: Compaction | None = None
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

@@ -18,6 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.bodies import Bodies
+from activities.compaction import Compactions
 from activities.effects import Effects
 from activities.embedding import embedder
 from activities.events import NoTokens
@@ -39,11 +40,12 @@ from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
 from temporal import search_attributes
+from temporal.archive import archive_of
 from temporal.client import connect, token_log
 from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
 from temporal.packages import refuse_clashing
-from temporal.settings import read_environment
+from temporal.settings import InvalidSettings, read_environment
 from temporal.store import find_store
 from temporal.target import find_target
 from temporal.telemetry import LoggingInterceptor, forwarding_runtime
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
     from activities.events import TokenSink
     from activities.store import MakeStore
+    from temporal.archive import PageArchive
     from temporal.settings import Settings
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, ThreadWorkflow, IngestWorkflow]
@@ -185,6 +188,9 @@ def make_worker(
     ready_process()
     transcripts = TranscriptCache()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
+    compactions = Compactions(
+        chat_model=chat_model, registry=registry, transcripts=transcripts, archive=_archive(client, registry)
+    )
     stores = Stores(registry=registry, make=store)
     processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.store)
     bodies = Bodies(processes)
@@ -205,6 +211,7 @@ def make_worker(
         workflows=WORKFLOWS,
         activities=[
             models.call_model,
+            compactions.compact,
             stores.store,
             *tools.activities(),
             *Effects(registry=registry).activities(),
@@ -229,6 +236,17 @@ def make_worker(
     )
     leave_to_watchdog(worker)
     return worker
+
+
+def _archive(client: Client, registry: Registry) -> PageArchive | None:
+    """Raises InvalidSettings where an agent needs one, and there is none."""
+    archive = archive_of(client)
+    if archive is None and (compacting := [agent.name for agent in registry if agent.compaction]):
+        raise InvalidSettings(
+            f"Agent {compacting[0]!r} has a `compaction`, and what it takes out of conversations goes to the storage "
+            "of large payloads, of which there is none. Name one: PERDURE_STORAGE__URL."
+        )
+    return archive
 
 
 def _runner(settings: Settings) -> WorkflowRunner:

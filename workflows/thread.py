@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from activities.sizes import packed
 from agents.errors import InvalidInput, PerdureError, ThreadBusy, ThreadClosed
 from workflows.book import TurnBook
 from workflows.continuation import carried_in, handed_over, restore, unpacked_places
@@ -17,10 +18,10 @@ from workflows.contracts import AgentInput, explain
 from workflows.failures import LEAVING, failing_the_run
 from workflows.host import open_run
 from workflows.input import NO_INPUT, read_input
-from workflows.settling import is_message
+from workflows.settling import is_message, messages_in
 from workflows.steps import shorten
 from workflows.turning import TurnHost, since
-from workflows.turns import THREAD_WORKFLOW, ThreadInput, ThreadResult, Turn, TurnInput, Turns
+from workflows.turns import THREAD_WORKFLOW, Conversation, ThreadInput, ThreadResult, Turn, TurnInput, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +75,7 @@ class ThreadWorkflow(TurnHost):
             raise InvalidInput("What was handed over belongs to a run, and not to a thread.")
         run = self.current = open_run(carried.request)
         self._thread, self._book, self._closing = state.thread, TurnBook(state), state.closing
+        self._compacted = state.compacted
         if running := state.running:
             self._running = running
             self._before = None if running.before is None else unpacked_places(run, running.before)
@@ -133,6 +135,15 @@ class ThreadWorkflow(TurnHost):
     def turns(self) -> Turns:
         """Those that are kept, the newest last."""
         return self._book.told(map(self._seen, [*self._book.turns]))
+
+    @workflow.query
+    def messages(self) -> Conversation:
+        """The conversation, and where that is kept which is no longer in the graph's state."""
+        messages = messages_in(self.current) if self.current else []
+        compacted = self._compacted
+        found = Conversation(messages=messages, summary=compacted.summary, pages=compacted.pages)
+        packed(found, "The conversation", workflow.payload_converter())
+        return found
 
     @workflow.query
     def handover(self) -> RawValue | None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from activities.wire import Message
 from agents.citation import Citation
 from workflows.contracts import Party, Usage
 
@@ -113,6 +114,41 @@ class ThreadResult(BaseModel):
     usage: Usage = Usage()
 
 
+class ArchivedPage(BaseModel):
+    """Where so many `messages` are kept that a summary stands for. `claim` is what the archive gave out for them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    claim: dict[str, str]
+    messages: int
+
+
+class Compacted(BaseModel):
+    """What was taken out of a conversation, the oldest page first. `until` was its last message then."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pages: list[ArchivedPage] = Field(default=[], exclude_if=operator.not_)
+    until: str | None = Field(default=None, exclude_if=operator.not_)
+
+    @property
+    def summary(self) -> str | None:
+        """The id of the message that stands for all pages."""
+        return f"perdure-summary-{len(self.pages)}" if self.pages else None
+
+
+class Conversation(BaseModel):
+    """The answer to the query `messages`: those that the graph has, and where those are for which `summary`, the id of
+    one of them, stands.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    messages: list[Message] = []
+    summary: str | None = None
+    pages: list[ArchivedPage] = []
+
+
 class QueuedTurn(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -147,3 +183,4 @@ class ThreadState(BaseModel):
     queue: list[QueuedTurn]
     running: RunningTurn | None = None
     closing: bool = False
+    compacted: Compacted = Field(default=Compacted(), exclude_if=lambda given: not given.pages)

@@ -1,0 +1,132 @@
+"""The conversation of a thread, made shorter between two turns: a summary stands for its older messages, which are kept
+where no execution has to carry them. Runs in workflows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages.utils import count_tokens_approximately
+from langgraph.constants import END
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
+
+from activities.compaction import COMPACT, CompactRequest, CompactResponse
+from activities.model import tokens
+from workflows.failures import LEAVING
+from workflows.steps import execute_step
+from workflows.turns import ArchivedPage, Compacted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages import BaseMessage
+
+    from agents.agent import Agent
+    from workflows.namespace import Place
+    from workflows.run import Run
+
+FEWEST = 2
+"""Messages that are worth a summary."""
+
+INTRODUCTION = "Here is a summary of the conversation to date:"
+
+
+async def compacted(run: Run, model: str, before: Compacted) -> Compacted:
+    """Makes the conversation of `run` shorter where it is over its budget. `model` writes the summary."""
+    place, compaction = (run.config["configurable"]["thread_id"], ""), run.agent.compaction
+    messages = run.saver.messages(place)
+    if compaction is None or not messages or tokens_of(messages, before.until) <= compaction.tokens:
+        return before
+    start, stop = range_of(messages, compaction.keep)
+    if stop - start < FEWEST:
+        return before
+    response = await _summary(run, model, messages[start:stop], before)
+    originals = sum(message.id != before.summary for message in messages[start:stop])
+    page = ArchivedPage(claim=response.claim, messages=originals)
+    after = Compacted(pages=[*before.pages, page], until=messages[-1].id)
+    text = f"{INTRODUCTION}\n\n{response.summary}"
+    summary = HumanMessage(text, id=after.summary, additional_kwargs={"lc_source": "summarization"})
+    shorter = [RemoveMessage(REMOVE_ALL_MESSAGES), *messages[:start], summary, *messages[stop:]]
+    await _replaced(run, place, shorter)
+    return after
+
+
+async def _replaced(run: Run, place: Place, messages: Sequence[BaseMessage]) -> None:
+    """What fails leaves nothing behind that the next turn would take up."""
+    state = [*run.saver.snapshots()]
+    try:
+        run.saver.add_messages(place, messages)
+        await run.graph.aupdate_state(run.config, None, as_node=END)
+    except LEAVING:
+        raise
+    except BaseException:
+        run.saver.rewind(state)
+        raise
+
+
+async def _summary(run: Run, model: str, messages: Sequence[BaseMessage], before: Compacted) -> CompactResponse:
+    part, skip = run.transcript.within(messages)
+    request = CompactRequest(agent=run.agent.name, model=model, transcript=part, skip=skip, summary=before.summary)
+    said = f"{len(messages)} messages, {model}"
+    response = await execute_step(COMPACT, request, CompactResponse, options=run.agent.model_step, summary=said)
+    run.used(model_calls=1, input_tokens=response.input_tokens, output_tokens=response.output_tokens)
+    return response
+
+
+def tokens_of(messages: Sequence[BaseMessage], until: str | None = None) -> int:
+    """As the provider counted them at the last model call, and about as many as those have that came after it.
+
+    What was counted up to the message `until` was counted before the conversation became shorter.
+    """
+    counted = next((place for place, message in enumerate(messages) if until and message.id == until), -1)
+    for place in range(len(messages) - 1, counted, -1):
+        if used := sum(tokens(messages[place])):
+            return used + count_tokens_approximately(messages[place + 1 :])
+    return count_tokens_approximately(messages)
+
+
+def range_of(messages: Sequence[BaseMessage], keep: int) -> tuple[int, int]:
+    """Which messages a summary may stand for: all but what the system says first, the last `keep`, and the calls of
+    tools whose results are among these.
+    """
+    said = (place for place, message in enumerate(messages) if not isinstance(message, SystemMessage))
+    start = next(said, len(messages))
+    calls = _calls(messages)
+    stop = max(start, len(messages) - keep)
+    while (earliest := min((calls.get(place, place) for place in range(stop, len(messages))), default=stop)) < stop:
+        stop = earliest
+    return start, max(start, stop)
+
+
+def _calls(messages: Sequence[BaseMessage]) -> dict[int, int]:
+    """Of each result of a tool, by its place, the place of the message that called it."""
+    made: dict[str | None, int] = {}
+    found: dict[int, int] = {}
+    for place, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            made |= {call["id"]: place for call in message.tool_calls}
+        elif isinstance(message, ToolMessage):
+            found[place] = made.get(message.tool_call_id, place)
+    return found
+
+
+def refuse_uncompactable(agent: Agent, graph: Any) -> None:
+    """Raises `ValueError` for a graph whose messages can't be taken out and replaced, as `add_messages` does it."""
+    merge = getattr(graph.channels.get("messages"), "operator", None)
+    old, new = HumanMessage("old", id="1"), HumanMessage("new", id="2")
+    try:
+        is_fit = merge is not None and merge([old], [RemoveMessage(REMOVE_ALL_MESSAGES), new]) == [new]
+    except Exception:  # noqa: BLE001 -- an author's reducer may do anything
+        is_fit = False
+    if not is_fit:
+        raise ValueError(
+            f"Agent {agent.name!r} has a `compaction`, and its graph no `messages` with LangGraph's `add_messages` as "
+            "their reducer. Leave it out; a middleware of the graph's own can make its conversations shorter."
+        )
