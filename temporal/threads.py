@@ -101,7 +101,10 @@ class Thread:
         return found
 
     async def messages(self) -> list[Said]:
-        """The whole conversation, with what the graph no longer has of it, and the summary that it has instead."""
+        """The whole conversation, with what the graph no longer has of it, and the summary that it has instead.
+
+        Raises `StorageMismatch` or `PayloadMissing` where what was taken out can't be read.
+        """
         with self._explained():
             found: Conversation = await self._handle.query("messages", result_type=Conversation)
         archive = require_archive(self.agents.client) if found.pages else None

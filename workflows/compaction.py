@@ -4,6 +4,7 @@ where no execution has to carry them. Runs in workflows.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import (
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 FEWEST = 2
 """Messages that are worth a summary."""
+
+ATTEMPTS = 2
+"""At a summary, while turns wait for it. After the next turn it is tried again."""
 
 INTRODUCTION = "Here is a summary of the conversation to date:"
 
@@ -74,8 +78,9 @@ async def _replaced(run: Run, place: Place, messages: Sequence[BaseMessage]) -> 
 async def _summary(run: Run, model: str, messages: Sequence[BaseMessage], before: Compacted) -> CompactResponse:
     part, skip = run.transcript.within(messages)
     request = CompactRequest(agent=run.agent.name, model=model, transcript=part, skip=skip, summary=before.summary)
+    options = replace(run.agent.model_step, attempts=min(ATTEMPTS, run.agent.model_step.attempts), summary=None)
     said = f"{len(messages)} messages, {model}"
-    response = await execute_step(COMPACT, request, CompactResponse, options=run.agent.model_step, summary=said)
+    response = await execute_step(COMPACT, request, CompactResponse, options=options, summary=said)
     run.used(model_calls=1, input_tokens=response.input_tokens, output_tokens=response.output_tokens)
     return response
 

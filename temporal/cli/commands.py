@@ -139,6 +139,15 @@ def turns(thread: ThreadId, as_json: AsJson = False) -> None:
     asyncio.run(show_turns(read_settings(), thread, as_json=as_json))
 
 
+@app.command(epilog="Example: `perdure messages customer-17`")
+def messages(thread: ThreadId, as_json: AsJson = False) -> None:
+    """Show a whole conversation, with what the agent has a summary of by now."""
+    from temporal.cli.messages import show_messages
+    from temporal.settings import read_settings
+
+    asyncio.run(show_messages(read_settings(), thread, as_json=as_json))
+
+
 @app.command(epilog="Example: `perdure interrupt customer-17`")
 def interrupt(thread: ThreadId) -> None:
     """Stop the turn that runs. What it did stays done, and in the conversation."""

@@ -13,10 +13,11 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import SummarizationMiddleware
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from pydantic import Field
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import CancelledError
 
 from agents import Agent, Compaction, Resources, StepOptions
 from agents.errors import StorageMismatch
@@ -40,6 +41,7 @@ class Summarising(Strict):
 
     summarised: list[str] = Field(default_factory=list)
     failures: list[str] = Field(default_factory=list)
+    slow: bool = False
 
     def _answer(self, messages: list[BaseMessage]) -> AIMessage:
         if messages[-1].text.startswith("Sum up: "):
@@ -52,6 +54,12 @@ class Summarising(Strict):
         used = sum(len(message.text) for message in messages)
         answer.usage_metadata = {"input_tokens": used, "output_tokens": 0, "total_tokens": used}
         return answer
+
+    async def _agenerate(self, messages: list[BaseMessage], *args: Any, **options: Any) -> ChatResult:
+        result = await super()._agenerate(messages, *args, **options)
+        while self.slow:
+            await asyncio.sleep(PAUSE)
+        return result
 
     def _stream(self, messages: list[BaseMessage], *_args: Any, **_options: Any) -> Iterator[ChatGenerationChunk]:
         answer = self._answer(messages)
@@ -261,6 +269,47 @@ async def test_a_rolled_back_turn_leaves_the_summary(bench, storing) -> None:
     assert states[running["id"]] == "rolled_back"
     assert last["output"] == "5: three"
     assert [said.kind for said in conversation][:4] == ["compacted", "compacted", "summary", "said"]
+
+
+async def test_what_was_said_in_a_turn_that_was_stopped_is_summarised_as_well(bench, storing) -> None:
+    gate = Gate()
+    made = bench(compacting(gate.tool), Summarising(), on=storing)
+
+    async with made.worker():
+        talk = await begin(made)
+        await talked(talk, "one", "two")
+        running = await talk.send(f"use stay then {LONG} {LONG}")
+        await gate.reached()
+        await talk.handle.execute_update("interrupt")
+        await talked(talk, pages=1)
+        stopped = await talk.wait(running["id"])
+        conversation = await thread_of(made, talk).messages()
+        last = await talk.say("three")
+        gate.open()
+        await talk.close()
+
+    await talk.histories()
+    assert (stopped["status"], last["status"]) == ("interrupted", "done")
+    assert [said.kind for said in conversation] == ["compacted"] * 5 + ["summary"] + ["said"] * 2
+    assert [said.message.type for said in conversation[-2:]] == ["ai", "tool"]
+
+
+async def test_a_thread_can_be_cancelled_while_it_is_summarised(bench, storing) -> None:
+    model = Summarising(slow=True)
+    made = bench(compacting(), model, on=storing)
+
+    async with made.worker():
+        talk = await begin(made)
+        await talked(talk, LONG, "two")
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            while not model.summarised:
+                await asyncio.sleep(PAUSE)
+        await talk.handle.cancel()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await talk.handle.result()
+
+    await talk.histories()
+    assert isinstance(caught.value.cause, CancelledError)
 
 
 async def test_the_collector_leaves_what_a_living_thread_points_to(bench, storing) -> None:
