@@ -67,6 +67,13 @@ class Beat(_Message):
     details: list[Any]
 
 
+class Wrote(_Message):
+    """The body gave `value` to its stream writer, for those who watch; the workflow gets it with the response."""
+
+    kind: Literal["wrote"] = "wrote"
+    value: Any
+
+
 class Where(_Message):
     """The worker wants to know what the body is doing, and is told in `place`."""
 
@@ -101,7 +108,7 @@ class Failed(_Message):
         return _FAILURES.from_failure(Failure.FromString(self.failure), _PAYLOADS)
 
 
-Message = Annotated[Ready | Call | Asked | Stored | Beat | Where | Done | Failed, Field(discriminator="kind")]
+Message = Annotated[Ready | Call | Asked | Stored | Beat | Wrote | Where | Done | Failed, Field(discriminator="kind")]
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
 
 

@@ -1,157 +1,265 @@
-"""What a run tells its watchers while a step is still running: the tokens of a model's answer.
+"""What a run tells its watchers: the event protocol, which docs/streaming.md documents. Runs anywhere.
 
-Tokens never pass through Temporal's history. Here they go through an append log in SQLite, which the processes of one
-machine share. A watcher elsewhere sees the steps alone.
+Events never pass through Temporal's history. Those of steps are numbered by step and attempt, those of the workflow by
+run, so that a watcher sees what it has missed.
 """
 
 from __future__ import annotations
 
-import asyncio
-import queue
-import sqlite3
-import threading
-import time
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+import json
+from typing import Annotated, Any, Literal, Protocol
 
-import structlog
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
+from agents.citation import Citation
 
-KEPT_SECONDS = 3_600
-CLEAN_SECONDS = 60
-BUSY_SECONDS = 5
-STOP_SECONDS = 5
-POLL_SECONDS = 0.03
-GATHER_SECONDS = 0.02
-"""What comes in such a time is written at once: a transaction for each word would cost more than the word."""
-LONGEST_QUEUE = 10_000
-"""Events. A watcher is not worth a run: what the disk does not take in time is dropped."""
+VERSION = 1
 
-log = structlog.stdlib.get_logger(__name__)
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS token (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    run TEXT NOT NULL, step TEXT NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL, at REAL NOT NULL
-);
-CREATE INDEX IF NOT EXISTS token_run ON token (run, id);
-"""
+MOST_BYTES = 256 * 1024
+"""Of one event. What is larger goes without its values, and says so: `omitted`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of a model's answer. A higher `attempt` of a step replaces all that lower ones said."""
+MOST_TEXT = 10_000
+"""Characters of each text of an event whose values were left out."""
 
+
+class _Event(BaseModel):
+    """`id` is a place in the run's stream, for coming back to it; `sequence` is counted from 1.
+
+    With an `attempt` it counts the events of that attempt of the `step`, without one the events of the run.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = ""
+    v: Literal[1] = 1
     run: str
-    step: str
-    attempt: int
-    text: str
+    turn: str | None = None
+    step: str | None = None
+    attempt: int | None = None
+    sequence: int
+    namespace: list[str] = []
+    omitted: int | None = None
 
 
-class TokenSink(Protocol):
-    """Takes tokens in order. Never blocks and never raises: the run goes on without its watchers."""
+class RunEvent(_Event):
+    """The run begins, or goes on in a new execution. `execution` is the first one's id, the same for the whole run."""
 
-    def publish(self, token: Token) -> None: ...
+    type: Literal["run"] = "run"
+    agent: str
+    execution: str
+    state: Literal["started", "continued"]
 
 
-class NoTokens:
+class StepEvent(_Event):
+    """One activity. The workflow tells that it is scheduled and how it ended, its worker that an attempt began."""
+
+    type: Literal["step"] = "step"
+    activity: str
+    state: Literal["scheduled", "started", "completed", "failed", "cancelled"]
+    summary: str = ""
+    node: str | None = None
+    error: str | None = None
+
+
+class TokenEvent(_Event):
+    """A piece of a model's answer. `message` is the id of the message that it becomes.
+
+    `tool_calls` are LangChain's tool call chunks, `content` the blocks of a content that is more than text.
+    """
+
+    type: Literal["token"] = "token"
+    message: str | None = None
+    text: str = ""
+    tool_calls: list[dict[str, Any]] = []
+    content: Any = None
+
+
+class ResetEvent(_Event):
+    """A step begins anew: what its lower attempts have told is void."""
+
+    type: Literal["reset"] = "reset"
+
+
+class CustomEvent(_Event):
+    """What a node or a tool has given to its stream writer."""
+
+    type: Literal["custom"] = "custom"
+    value: Any = None
+
+
+class UpdateEvent(_Event):
+    """What a node has returned."""
+
+    type: Literal["update"] = "update"
+    node: str
+    value: Any = None
+
+
+class ValuesEvent(_Event):
+    """The state of the graph. Made where it is watched, from the workflow's query."""
+
+    type: Literal["values"] = "values"
+    value: Any = None
+
+
+class TaskEvent(_Event):
+    """A task of the graph begins or ends. `interrupts` are the ids of what it asks."""
+
+    type: Literal["task"] = "task"
+    task: str
+    node: str
+    state: Literal["started", "finished"]
+    error: str | None = None
+    interrupts: list[str] = []
+
+
+class DebugEvent(_Event):
+    """LangGraph's own debug event, whole. Only where PERDURE_STREAM__DEBUG asks for it, and never sent twice."""
+
+    type: Literal["debug"] = "debug"
+    value: Any = None
+
+
+class InterruptEvent(_Event):
+    """The run asks, and waits for the update `answer` with the id `interrupt`."""
+
+    type: Literal["interrupt"] = "interrupt"
+    interrupt: str
+    value: Any = None
+
+
+class UsageEvent(_Event):
+    """What the run has cost so far."""
+
+    type: Literal["usage"] = "usage"
+    model_calls: int = 0
+    tool_calls: int = 0
+    retrievals: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class ResultEvent(_Event):
+    """The end: of the run, or of its `turn` where it names one."""
+
+    type: Literal["result"] = "result"
+    status: Literal["completed", "failed", "cancelled", "terminated", "timed_out"]
+    output: Any = None
+    citations: list[Citation] = []
+    error: str | None = None
+    execution: str | None = None
+
+
+class GapEvent(_Event):
+    """Something was told that can't be had any more: `missed` events, where that is known."""
+
+    type: Literal["gap"] = "gap"
+    missed: int | None = None
+
+
+class Asked(BaseModel):
+    """A question that waits for its answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    value: Any = None
+
+
+class SnapshotEvent(_Event):
+    """The state so far, for who comes late: it stands for all events of the run up to `sequence`."""
+
+    type: Literal["snapshot"] = "snapshot"
+    agent: str
+    value: Any = None
+    interrupts: list[Asked] = []
+    usage: dict[str, int] = {}
+
+
+Event = Annotated[
+    RunEvent
+    | StepEvent
+    | TokenEvent
+    | ResetEvent
+    | CustomEvent
+    | UpdateEvent
+    | ValuesEvent
+    | TaskEvent
+    | DebugEvent
+    | InterruptEvent
+    | UsageEvent
+    | ResultEvent
+    | GapEvent
+    | SnapshotEvent,
+    Field(discriminator="type"),
+]
+EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+
+_VALUES = ("value", "output", "content")
+
+
+class EventSink(Protocol):
+    """Takes encoded events in order. Never blocks and never raises: the run goes on without its watchers."""
+
+    def publish(self, run: str, event: bytes) -> None: ...
+
+
+class NoEvents:
     """The sink of a worker that nobody can watch."""
 
-    def publish(self, token: Token) -> None:
+    def publish(self, run: str, event: bytes) -> None:
         """Forget it."""
 
 
-class TokenLog:
-    """The log in `file`. One process writes through `writing`, any number read by `follow`."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    @contextmanager
-    def writing(self) -> Iterator[TokenSink]:
-        """A sink whose thread writes what has gathered, in one transaction, and ends with the block."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        _connect(self._file).close()  # from here on there is a log to follow
-        writer = _Writer(self._file)
-        writer.start()
-        try:
-            yield writer
-        finally:
-            writer.stop()
-
-    async def follow(self, run: str) -> AsyncIterator[Token]:
-        """The run's tokens as they come, without end. Ends at once where there is no log."""
-        if not self._file.exists():
-            return
-        last = 0
-        with closing(_connect(self._file)) as connection:
-            while True:
-                rows = connection.execute(
-                    "SELECT id, step, attempt, text FROM token WHERE run = ? AND id > ? ORDER BY id", (run, last)
-                ).fetchall()
-                for last, step, attempt, text in rows:  # noqa: B007 -- it is where the next look begins
-                    yield Token(run, step, attempt, text)
-                await asyncio.sleep(POLL_SECONDS)
+def encoded(run: str, type_: str, sequence: int, **fields: Any) -> bytes:
+    """The JSON of an event, without an id. What has no JSON form is described; what is too large is left out."""
+    told = {"v": VERSION, "run": run, "type": type_, "sequence": sequence, **fields}
+    try:
+        data = _json(told)
+    except (ValueError, RecursionError, RuntimeError):  # a circle, half of a surrogate pair
+        return _json(_without_values(told, 0))
+    return data if len(data) <= MOST_BYTES else _json(_without_values(told, len(data)))
 
 
-class _Writer(threading.Thread):
-    def __init__(self, file: Path) -> None:
-        super().__init__(name="perdure-tokens", daemon=True)
-        self._file = file
-        self._queue: queue.SimpleQueue[Token | None] = queue.SimpleQueue()
-        self._ending = threading.Event()
-
-    def publish(self, token: Token) -> None:
-        if self._queue.qsize() < LONGEST_QUEUE:
-            self._queue.put(token)
-
-    def stop(self) -> None:
-        """What is queued is still written, unless the disk does not take it."""
-        self._ending.set()
-        self._queue.put(None)
-        self.join(STOP_SECONDS)
-
-    def run(self) -> None:
-        with closing(_connect(self._file)) as connection:
-            cleaned = 0.0
-            while not (self._ending.is_set() and self._queue.empty()):
-                tokens = self._gathered()
-                try:
-                    _write(connection, tokens)
-                    if time.monotonic() - cleaned > CLEAN_SECONDS:
-                        _clean(connection)
-                        cleaned = time.monotonic()
-                except sqlite3.Error as error:  # a full disk, a lock held for long
-                    log.warning("tokens_lost", tokens=len(tokens), error=str(error))
-
-    def _gathered(self) -> list[Token]:
-        """Waits for the first. `None` only wakes the thread."""
-        tokens = [self._queue.get()]
-        self._ending.wait(GATHER_SECONDS)
-        while not self._queue.empty():
-            tokens.append(self._queue.get_nowait())
-        return [token for token in tokens if token is not None]
+def decoded(data: bytes | str, *, identifier: str = "") -> Event | None:
+    """`None` for what a later version tells, which this one can't know."""
+    told = json.loads(data)
+    told["id"] = identifier
+    try:
+        return EVENTS.validate_python(told)
+    except ValidationError:
+        return None
 
 
-def _clean(connection: sqlite3.Connection) -> None:
-    with connection:
-        connection.execute("DELETE FROM token WHERE at < ?", (time.time() - KEPT_SECONDS,))
+def namespace_of(checkpoint: str) -> list[str]:
+    """LangGraph's namespace of what a task streams, by the namespace of its checkpoints: `worker:1f0c…|model:77ab…`."""
+    return checkpoint.split("|")[:-1]
 
 
-def _write(connection: sqlite3.Connection, tokens: list[Token]) -> None:
-    now = time.time()
-    rows = [(token.run, token.step, token.attempt, token.text, now) for token in tokens]
-    with connection:
-        connection.executemany("INSERT INTO token (run, step, attempt, text, at) VALUES (?, ?, ?, ?, ?)", rows)
+def schema() -> dict[str, Any]:
+    """The protocol as JSON schema."""
+    return EVENTS.json_schema(mode="serialization")
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=BUSY_SECONDS, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.executescript(SCHEMA)
-    return connection
+def _json(told: dict[str, Any]) -> bytes:
+    return to_json(told, fallback=_described, bytes_mode="base64", inf_nan_mode="null")
+
+
+def _without_values(told: dict[str, Any], size: int) -> dict[str, Any]:
+    left = {name: value for name, value in told.items() if name not in _VALUES} | {"omitted": size}
+    return {name: _clean(value) if isinstance(value, str) else value for name, value in left.items()}
+
+
+def _clean(text: str) -> str:
+    return text[:MOST_TEXT].encode("utf-8", "replace").decode()
+
+
+def _described(value: object) -> str:
+    return f"<{type(value).__name__}>"
+
+
+def plainly(value: Any) -> Any:
+    """`value` as an event tells it."""
+    return json.loads(encoded("", "custom", 0, value=value)).get("value")

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, me
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
-from activities.events import Token, TokenSink
+from activities.telling import TELLER
 from activities.transcript import Transcript, TranscriptCache, TranscriptPart
 from activities.wire import Message
 from agents.errors import MalformedToolCall, ServiceUnavailable
@@ -65,10 +65,8 @@ class ModelCalls:
         chat_model: Callable[[str], BaseChatModel],
         registry: Registry,
         transcripts: TranscriptCache,
-        tokens: TokenSink,
     ) -> None:
         self._chat_model = chat_model
-        self._tokens = tokens
         self._registry = registry
         self._transcripts = transcripts
 
@@ -81,15 +79,14 @@ class ModelCalls:
         return ModelResponse(message=message)
 
     async def _answer(self, request: ModelRequest, messages: Transcript) -> BaseMessage:
-        info = activity.info()
-        step = f"{info.workflow_run_id}/{info.activity_id}"  # a run's executions number their activities anew
+        teller = TELLER.get()
         chunks: list[BaseMessageChunk] = []
         async for chunk in self._bound(request).astream(list(messages), {"tags": request.tags}):
+            if teller is not None:
+                teller.token(chunk)
             if not isinstance(chunk, BaseMessageChunk):
                 return chunk
             chunks.append(chunk)
-            if chunk.text:
-                self._tokens.publish(Token(info.workflow_id or "", step, info.attempt, chunk.text))
         if not chunks:
             raise ServiceUnavailable(f"Model {request.model!r} answered nothing at all.")
         # all at once: one by one takes time that grows with the square of the answer

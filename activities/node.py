@@ -27,6 +27,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.bodies import in_thread
 from activities.failures import last_frames, translate
+from activities.telling import Written
 from activities.tool import MovedMessages, put_back, task_config, types_of
 from activities.wire import Types, decode, encode, hints_of, types_in
 from agents.graph import activity_name, activity_parts, compiled_graph, function_of, task_body
@@ -150,7 +151,7 @@ class NodeCalls:
         part = live.parts[request.node]
         given = {"input": request.input}
         await put_back(given, request.messages, self._transcripts)
-        written: list[Any] = []
+        written = Written(request.metadata)
         store = self._store_of(request.agent, request.scope) if self._store_of else None
         config = _config(request, part, live.types, written, store)
         try:
@@ -160,7 +161,7 @@ class NodeCalls:
                 raise
             raise _judged(error, part.retry_policy).with_traceback(last_frames(error.__traceback__)) from None
         name = activity.info().activity_type
-        told, said = encode(value, path=name), encode(written, path=f"{name} wrote")
+        told, said = encode(value, path=name), encode([*written], path=f"{name} wrote")
         return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema)
 
 

@@ -30,11 +30,13 @@ from activities.channel import (
     Ready,
     Stored,
     Where,
+    Wrote,
     framed,
     unframed,
 )
 from activities.nursery import STATUS, TOLD, encoded
 from activities.servant import reference_of
+from activities.telling import TELLER
 from agents.errors import PerdureError, ServiceUnavailable, ToolProcessDied, ToolQuarantined
 
 if TYPE_CHECKING:
@@ -121,6 +123,9 @@ class ToolProcesses:
                     await process.send(await self._stored(message, call))
                 case Beat():
                     activity.heartbeat(*message.details)
+                case Wrote():
+                    if teller := TELLER.get():
+                        teller.custom(message.value)
                 case Where():
                     process.answer(message.place)
                 case Done():

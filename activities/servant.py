@@ -10,13 +10,14 @@ import sys
 import threading
 from functools import cache, partial
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import structlog
 from langgraph.store.base import BaseStore
 from temporalio.testing import ActivityEnvironment
 
-from activities.channel import INFO, Asked, Beat, Call, Done, Failed, Message, Ready, Stored, Where, framed, read
+from activities.channel import INFO, Asked, Beat, Call, Done, Failed, Message, Ready, Stored, Where, Wrote, framed, read
+from activities.events import plainly
 from activities.store import StoreRequest, checked, operation_of, result_of
 from activities.threads import place_of
 from activities.tool import ToolCall, types_of
@@ -73,7 +74,8 @@ def _answer(call: Call, servant: Servant, runner: asyncio.Runner) -> Done | Fail
 
 def _carried_out(call: Call, servant: Servant, runner: asyncio.Runner) -> ToolResponse:
     agent, types = _agent(call.agent)
-    tool_call = ToolCall(agent.tool(call.request.tool), call.request, types, WorkersStore(servant, agent.name, types))
+    store = WorkersStore(servant, agent.name, types)
+    tool_call = ToolCall(agent.tool(call.request.tool), call.request, types, store, servant.tell)
     if tool_call.is_async:
         return runner.run(tool_call.carry_out_async(), context=tool_call.context)
     return tool_call.context.run(tool_call.carry_out)
@@ -101,6 +103,9 @@ class Servant:
     def send(self, message: Message) -> None:
         with self._sending:
             self._channel.sendall(framed(message))
+
+    def tell(self, value: Any) -> None:
+        self.send(Wrote(value=plainly(value)))
 
     def next_call(self) -> Call:
         return self._calls.get()

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
 from activities.plain import refuse_vast
+from activities.telling import Written
 from activities.transcript import TranscriptPart
 from activities.wire import TAG, Types, decode, encode, types_in
 from agents.errors import NotBegun, PerdureError
@@ -148,13 +149,20 @@ async def _opened(
 class ToolCall:
     """One call of a tool's body, with all that it finds around it. Made in the activity; carried out anywhere."""
 
-    def __init__(self, tool: BaseTool, request: ToolRequest, types: Types, store: BaseStore | None) -> None:
+    def __init__(
+        self,
+        tool: BaseTool,
+        request: ToolRequest,
+        types: Types,
+        store: BaseStore | None,
+        tell: Callable[[Any], None] | None = None,
+    ) -> None:
         self.request = request
         self.body, self.is_async = body_of(tool)
         self.context = copy_context()
         self._types = types
         self._store = store
-        self._written: list[Any] = []
+        self._written = Written(request.metadata, tell)
 
     def carry_out(self) -> ToolResponse:
         """A synchronous body. Call it in `context`."""
@@ -194,7 +202,7 @@ class ToolCall:
 
     def _response(self, kind: Literal["value", "interrupt", "error"], value: Any) -> ToolResponse:
         refuse_vast(value, "What the tool gives back")
-        return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode(self._written, path="written"))
+        return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode([*self._written], path="written"))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ PerdureError
     ├── ValueTooLarge             a value that Temporal does not take
     ├── HistoryFull               one superstep made more steps than an execution can hold
     ├── CheckpointPruned          an old state that a run no longer keeps
+    ├── EffectsWouldRepeat        a fork would make calls again that changed something
     ├── PayloadMissing            a payload is gone from the storage, or has been changed
     ├── UnreadableDocument        quarantined: reported, and the rest goes on
     ├── BlockingCall              graph code did I/O inside a workflow
@@ -43,12 +44,12 @@ PerdureError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from langchain_core.tools import ToolException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Fate = Literal["retry", "tell_model", "fail_run"]
 
@@ -153,6 +154,14 @@ class HistoryFull(FatalError):
 
 class CheckpointPruned(FatalError):
     pass
+
+
+class EffectsWouldRepeat(FatalError):
+    """`effects` are the calls: their tool, key, arguments in short, effect and outcome."""
+
+    def __init__(self, message: str, effects: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.effects = [*effects]
 
 
 class PayloadMissing(FatalError):

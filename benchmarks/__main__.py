@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import growth, idle, replay, rounds
+from benchmarks import growth, idle, replay, rounds, streams
 from benchmarks.circumstances import circumstances
 from benchmarks.process import ContestantFailed
 from benchmarks.reports import growth as growth_report
 from benchmarks.reports import idle as idle_report
 from benchmarks.reports import replay as replay_report
 from benchmarks.reports import runs as runs_report
+from benchmarks.reports import streams as streams_report
 from benchmarks.results import merged
 from temporal.dev.errors import StackError
 
@@ -32,10 +33,12 @@ PARTS = {
     "throughput": "What a durable step costs",
     "growth": "How the history of a chat grows",
     "replay": "How long a chat takes to replay",
+    "streams": "How late a watcher hears a token",
     "idle": "What idle threads cost",
 }
 ROUNDS = {"throughput": 7, "replay": 3}
 QUICK_ROUNDS = 2
+QUICK_AT_ONCE = 3
 QUICK_SIZES = (2, 10)
 QUICK_THREADS = 100
 INTERRUPTED = 130
@@ -69,6 +72,9 @@ async def _measure(options: argparse.Namespace, at: Circumstances) -> AsyncItera
     if "throughput" in options.parts:
         made = await rounds.run_rounds(_rounds(options, "throughput"), progress=_progress("throughput"))
         yield "throughput", runs_report.report(made, at)
+    if "streams" in options.parts:
+        at_once = QUICK_AT_ONCE if options.quick else streams.AT_ONCE
+        yield "streams", streams_report.report(await streams.hear_streams(at_once, progress=_progress("streams")), at)
     if "idle" in options.parts:
         kept = await idle.keep_idle(
             options.threads or (QUICK_THREADS if options.quick else idle.THREADS), progress=_progress("idle")
@@ -100,7 +106,8 @@ def _options() -> argparse.Namespace:
         type=_part,
         default=list(PARTS),
         help="throughput (runs of five steps; 6 minutes), growth (chats of 10, 50 and 200 turns; 4 minutes), "
-        "replay (of these chats, which it holds first; 6 minutes more), idle (threads; 5 minutes); all without one",
+        "replay (of these chats, which it holds first; 6 minutes more), streams (tokens to their watchers; half a "
+        "minute), idle (threads; 5 minutes); all without one",
     )
     parser.add_argument(
         "--rounds",

@@ -14,7 +14,7 @@ import atexit
 import functools
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,15 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.events import TokenLog
+from activities.publishing import NoTransport
 from agents.errors import FatalError, InvalidInput, PayloadMissing, RetryableError
+from temporal import travel
 from temporal.converter import data_converter
+from temporal.events import Watch
 from temporal.outcome import failed_run
 from temporal.progress import waits_for_worker, watch_steps
 from temporal.settings import read_environment
+from temporal.streams import event_transport
 from temporal.target import Target, find_target
 from temporal.threads import Thread
 from workflows.contracts import (
@@ -45,18 +48,22 @@ from workflows.contracts import (
     Question,
     explain,
 )
+from workflows.state import MOST_TOLD
 from workflows.steps import shorten
 from workflows.turns import IDLE_SECONDS, THREAD_WORKFLOW, ThreadInput
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
     from contextlib import AbstractContextManager
 
     from temporalio.runtime import Runtime
 
-    from activities.events import Token
+    from activities.events import Event
+    from activities.publishing import EventTransport
     from temporal.settings import Settings
     from temporal.steps import Step
+    from workflows.rewinding import Rewound
+    from workflows.state import RunState, StateHistory
     from workflows.turns import Policy
 
 CONNECT_TIMEOUT = 4.0
@@ -115,12 +122,8 @@ def _pause_at_exit() -> None:
 async def open_agents(settings: Settings) -> Agents:
     """The agents of the server that the settings and the environment name."""
     target = find_target(settings, read_environment())
-    return Agents(await connect(target), target, settings.task_queue, token_log(settings))
-
-
-def token_log(settings: Settings) -> TokenLog:
-    """Where the processes of this machine share what models write."""
-    return TokenLog(settings.state / "tokens.db")
+    transport = event_transport(settings, target.namespace)
+    return Agents(await connect(target), target, settings.task_queue, transport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ class Run:
     target: Target
     task_queue: str
     kind: str = AGENT_WORKFLOW
-    log: TokenLog | None = None
+    transport: EventTransport | None = None
 
     @property
     def url(self) -> str | None:
@@ -164,11 +167,17 @@ class Run:
             async for step in watch_steps(self.client, self.id):
                 yield step
 
-    async def tokens(self) -> AsyncIterator[Token]:
-        """What its models write, as they write it, without end: on the worker's machine. Elsewhere there is nothing."""
-        if self.log is not None:
-            async for token in self.log.follow(self.id):
-                yield token
+    async def events(self, after: str | None = None, *, values: bool = False) -> AsyncGenerator[Event]:
+        """What the run tells, from after the event with the id `after`, to its result.
+
+        Without an `after` it begins with the run's beginning, or with a snapshot where that is no longer kept. `values`
+        adds the state after each update.
+        """
+        watch = Watch(self, self.transport or NoTransport(), after=after, values=values)
+        with explained(self.target, self.id):
+            async with aclosing(watch.events()) as events:
+                async for event in events:
+                    yield event
 
     async def questions(self) -> list[Question]:
         """The interrupts that wait for an answer. A question is told once it is recorded, and can be answered then."""
@@ -186,10 +195,29 @@ class Run:
         is_recorded = any(question.id in recorded for question in asked)  # of many, the attribute has the first alone
         return asked if is_recorded else []
 
+    async def state(self, checkpoint: str | None = None) -> RunState:
+        """The state as of a checkpoint, its newest unasked. Raises `CheckpointPruned`."""
+        with explained(self.target, self.id):
+            return await travel.state_of(self, checkpoint)
+
+    async def history(self, most: int = MOST_TOLD) -> StateHistory:
+        """The checkpoints that are kept, and the last supersteps, with what they did and cost."""
+        with explained(self.target, self.id):
+            return await travel.history_of(self, most)
+
+    async def rewind(self, *, turn: str | None = None, checkpoint: str | None = None) -> Rewound:
+        """Takes a thread back to before a turn, or to a checkpoint between two turns. What tools did stays."""
+        with explained(self.target, self.id):
+            return await travel.rewind(self, turn=turn, checkpoint=checkpoint)
+
     async def waits_for_worker(self) -> bool:
         """Whether something is ready to be done that no worker has taken up at this moment."""
         with explained(self.target, self.id):
             return await waits_for_worker(self.client, self.id)
+
+    async def returned(self) -> Any:
+        """Waits for the end of a workflow of any kind, and gives what it returned, as JSON."""
+        return await self._outcome()
 
     async def _outcome(self) -> Any:
         with explained(self.target, self.id):
@@ -208,7 +236,7 @@ class Agents:
     client: Client
     target: Target
     task_queue: str
-    log: TokenLog | None = None
+    transport: EventTransport | None = None
 
     async def start(
         self,
@@ -219,14 +247,15 @@ class Agents:
         context: dict[str, Any] | None = None,
         tenant: str | None = None,
         user: str | None = None,
+        model: str | None = None,
     ) -> Run:
         """`question` is a text, or the JSON that the agent's graph takes. A `run_id` is used once and never again.
 
         `context` becomes `runtime.context`, where the graph has a `context_schema`. `tenant` and `user` say for whom
-        the run is, and so which memories it has.
+        the run is, and so which memories it has. `model` takes the place of all models that the agent asks for.
         """
         try:
-            given = AgentInput(agent=agent, input=question, context=context, tenant=tenant, user=user)
+            given = AgentInput(agent=agent, input=question, context=context, tenant=tenant, user=user, model=model)
         except ValidationError as error:
             raise InvalidInput(f"Agent {agent!r} can't be given this: {explain(error)}.") from None
         if isinstance(question, str) and not question.strip():
@@ -264,11 +293,35 @@ class Agents:
         return Thread(self, thread_id)
 
     def run(self, run_id: str, kind: str) -> Run:
-        return Run(run_id, self.client, self.target, self.task_queue, kind, self.log)
+        return Run(run_id, self.client, self.target, self.task_queue, kind, self.transport)
 
     def explained(self, run_id: str | None = None) -> AbstractContextManager[None]:
         """Turns gRPC's errors into ours."""
         return explained(self.target, run_id)
+
+    async def fork(
+        self,
+        run_id: str,
+        *,
+        checkpoint: str | None = None,
+        state: Any = None,
+        as_node: str | None = None,
+        input: Any = None,  # noqa: A002 -- what a run calls it
+        agent: str | None = None,
+        model: str | None = None,
+        context: dict[str, Any] | None = None,
+        fork_id: str | None = None,
+        repeat_effects: bool = False,
+    ) -> Run:
+        """A new run that begins at a checkpoint of another, its newest unasked, with what is to be otherwise.
+
+        Raises `CheckpointPruned`, or `EffectsWouldRepeat` where tools changed something after it, unless
+        `repeat_effects`. `temporal.travel.Change` says what the others are.
+        """
+        source = await self.find(run_id)
+        change = travel.Change(state, as_node, input, agent, model, context)
+        with explained(self.target, run_id):
+            return await travel.fork_of(self, source, checkpoint, change, run_id=fork_id, repeat_effects=repeat_effects)
 
     async def ingest(self, given: IngestInput) -> Run:
         """One ingestion at a time fills a collection."""
@@ -279,7 +332,14 @@ class Agents:
         """The run of that id, whoever started it. Raises UnknownRun."""
         with explained(self.target, run_id):
             description = await self.client.get_workflow_handle(run_id).describe()
-        return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.log)
+        return Run(run_id, self.client, self.target, description.task_queue, description.workflow_type, self.transport)
+
+    async def events(self, run_id: str, after: str | None = None, *, values: bool = False) -> AsyncGenerator[Event]:
+        """What the run of that id tells, as `Run.events` does. Raises UnknownRun."""
+        run = await self.find(run_id)
+        async with aclosing(run.events(after, values=values)) as events:
+            async for event in events:
+                yield event
 
     async def _start(
         self,
@@ -288,22 +348,38 @@ class Agents:
         identifier: str,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> Run:
+        argument = given.model_dump(mode="json", exclude_none=True)
+        return await self.begin(workflow, argument, identifier, summary=_summary(given), reuse=reuse)
+
+    async def begin(
+        self,
+        workflow: str,
+        argument: Any,
+        identifier: str,
+        *,
+        summary: str,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        memo: dict[str, Any] | None = None,
+        task_queue: str | None = None,
+    ) -> Run:
+        """Starts a workflow of Perdure's. Raises `RunExists`."""
         with explained(self.target):
             try:
                 await self.client.start_workflow(
                     workflow,
-                    given.model_dump(mode="json", exclude_none=True),
+                    argument,
                     id=identifier,
-                    task_queue=self.task_queue,
+                    task_queue=task_queue or self.task_queue,
                     id_reuse_policy=reuse,
-                    static_summary=_summary(given),
+                    static_summary=summary,
+                    memo=memo,
                 )
             except WorkflowAlreadyStartedError:
                 raise RunExists(
                     f"There is a run {identifier!r} already. Follow it with `perdure result {identifier}`, or choose "
                     "another id."
                 ) from None
-        return Run(identifier, self.client, self.target, self.task_queue, workflow, self.log)
+        return Run(identifier, self.client, self.target, task_queue or self.task_queue, workflow, self.transport)
 
 
 def _summary(given: AgentInput | IngestInput) -> str:

@@ -17,35 +17,44 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
+from activities.events import NoEvents
 from activities.sizes import LIMITS
 from agents.errors import InvalidInput
 from workflows import determinism, guard
+from workflows.events import DEBUGGING, SINK
 from workflows.graph import GRAPHS
 from workflows.window import WINDOW, Window
 
 if TYPE_CHECKING:
+    from activities.events import EventSink
     from activities.sizes import Limits
     from workflows.graph import Graphs
 
 
 class GraphInterceptor(Interceptor):
-    """Hands `graphs` and `limits` to the workflows of one worker."""
+    """Hands `graphs`, `limits` and where events go to the workflows of one worker."""
 
-    def __init__(self, graphs: Graphs, limits: Limits) -> None:
+    def __init__(
+        self, graphs: Graphs, limits: Limits, sink: EventSink | None = None, *, debugging: bool = False
+    ) -> None:
         self._graphs = graphs
         self._limits = limits
+        self._sink = sink or NoEvents()
+        self._debugging = debugging
 
     def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002, ARG002 -- the SDK's signature
     ) -> type[WorkflowInboundInterceptor]:
-        graphs, limits = self._graphs, self._limits
+        graphs, limits, sink, debugging = self._graphs, self._limits, self._sink, self._debugging
 
         class Inbound(_Inbound):
             def enter(self) -> None:
                 super().enter()
                 GRAPHS.set(graphs)
                 LIMITS.set(limits)
+                SINK.set(sink)
+                DEBUGGING.set(debugging)
 
         return Inbound
 

@@ -31,6 +31,7 @@ REMEDIES = {
     "CompensationFailed": "Undo by hand what the message names.",
     "ComputedTooLong": "Move the computation to a tool, or let the node run as an activity.",
     "ContextTooLong": "Ask for less, or use a model with a longer context.",
+    "EffectsWouldRepeat": "Fork a later checkpoint, or say that the calls may be made again: --repeat-effects.",
     "GraphFailed": "The agent's code raised it; the log of the worker has its traceback.",
     "HistoryFull": "Split the node: a loop of the graph can go on for ever, a loop in a node can't.",
     "IdempotencyConflict": "Give what decides about the tool's arguments a node of its own.",

@@ -63,7 +63,7 @@ async def _follow(
 
 async def waits_for_worker(client: Client, run: str) -> bool:
     """Whether something of `run` is ready to be done and no worker has taken it up. Ask twice: it may be on its way."""
-    description = await _describe(client, run)
+    description = await describe(client, run)
     if not description.HasField("pending_workflow_task"):
         return any(_is_ready(activity) for activity in description.pending_activities)
     return description.pending_workflow_task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
@@ -77,14 +77,14 @@ def _is_ready(activity: PendingActivityInfo) -> bool:
 
 async def _first_execution(client: Client, run: str) -> str:
     """A run that has continued as new is watched from its beginning."""
-    return (await _describe(client, run)).workflow_execution_info.first_run_id
+    return (await describe(client, run)).workflow_execution_info.first_run_id
 
 
 async def _pending(client: Client, run: str) -> Iterable[PendingActivityInfo]:
-    return (await _describe(client, run)).pending_activities
+    return (await describe(client, run)).pending_activities
 
 
-async def _describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
+async def describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
     """Asked of the service itself: the SDK's own `describe` fails on a paused run."""
     return await client.workflow_service.describe_workflow_execution(
         DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run)),

@@ -32,6 +32,7 @@ DELIMITER = "__"
 ENV_FILE = Path(".env")
 
 STORAGE_OFF = "off"
+STREAM_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
 STORAGE_SCHEMES = ("file", "s3", "gs", "az", "abfss")
 
 
@@ -86,6 +87,27 @@ class StorageSettings(Section):
     largest: ByteSize = Field(default=ByteSize(96 * 1024**2), ge=1024**2, le=1024**3)
 
 
+def _stream_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and urlsplit(value.get_secret_value()).scheme not in STREAM_SCHEMES:
+        schemes = ", ".join(f"{scheme}://" for scheme in STREAM_SCHEMES)
+        raise ValueError(f"a URL that begins with {schemes}")
+    return value
+
+
+class StreamSettings(Section):
+    """Where events go to those who watch: a Redis or Valkey server by its `url`, or the state folder of this machine.
+
+    They are kept for `keep_seconds`, in the state folder up to `largest` bytes, on a server `longest` events of a run.
+    `debug` adds LangGraph's own debug events, which hold the whole state again and again.
+    """
+
+    url: Annotated[SecretStr | None, AfterValidator(_stream_url)] = None
+    keep_seconds: float = Field(default=24 * 3_600.0, gt=0)
+    largest: ByteSize = Field(default=ByteSize(256 * 1024**2), ge=1024**2)
+    longest: int = Field(default=20_000, ge=100)
+    debug: bool = False
+
+
 class WorkerSettings(Section):
     """`cached_workflows` is how many runs a worker keeps in memory; with 0 each task replays.
 
@@ -137,6 +159,7 @@ class Settings(BaseSettings):
     ui_url: WebAddress | None = None
     weaviate: WeaviateSettings = WeaviateSettings()
     storage: StorageSettings = StorageSettings()
+    stream: StreamSettings = StreamSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
     dev: DevSettings = DevSettings()

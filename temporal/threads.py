@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from temporal.client import Agents, Run
     from workflows.contracts import Question
+    from workflows.rewinding import Rewound
     from workflows.turns import Policy
 
 
@@ -127,6 +128,10 @@ class Thread:
         with self._explained():
             stopped: Turn = await self._handle.execute_update("interrupt", result_type=Turn)
         return stopped
+
+    async def rewind(self, *, turn: str | None = None, checkpoint: str | None = None) -> Rewound:
+        """Goes back to before a turn, or to a checkpoint between two turns. What tools did stays, and is told."""
+        return await self.run.rewind(turn=turn, checkpoint=checkpoint)
 
     async def close(self) -> None:
         """Takes no more turns; the thread ends with those that it has. It can be gone on with later."""

@@ -21,7 +21,7 @@ from activities.bodies import Bodies
 from activities.compaction import Compactions
 from activities.effects import Effects
 from activities.embedding import embedder
-from activities.events import NoTokens
+from activities.events import NoEvents
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
@@ -32,6 +32,7 @@ from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
 from activities.sizes import SizeInterceptor
 from activities.store import Stores
+from activities.telling import TellingInterceptor
 from activities.threads import MOST_THREADS
 from activities.tool import ToolCalls
 from activities.transcript import TranscriptCache
@@ -41,12 +42,13 @@ from agents.agent import LiveResources
 from agents.registry import Registry
 from temporal import search_attributes
 from temporal.archive import archive_of
-from temporal.client import connect, token_log
+from temporal.client import connect
 from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
 from temporal.packages import refuse_clashing
 from temporal.settings import InvalidSettings, read_environment
 from temporal.store import find_store
+from temporal.streams import event_transport
 from temporal.target import find_target
 from temporal.telemetry import LoggingInterceptor, forwarding_runtime
 from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
@@ -63,7 +65,7 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
     from temporalio.client import Client
 
-    from activities.events import TokenSink
+    from activities.events import EventSink
     from activities.store import MakeStore
     from temporal.archive import PageArchive
     from temporal.settings import Settings
@@ -103,7 +105,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
             activities=_document_activities(retrieval, Ingestion(weaviate, embeds)),
             search=functools.partial(_search, retrieval),
             store=functools.partial(WeaviateStore, WeaviateItems(weaviate, embeds)),
-            tokens=opened.enter_context(token_log(settings).writing()),
+            events=opened.enter_context(event_transport(settings, target.namespace).publishing()),
         )
         settle_memory()
         log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
@@ -177,7 +179,7 @@ def make_worker(
     activities: Sequence[Callable[..., Any]] = (),
     search: Callable[[str, int], BaseRetriever] | None = None,
     store: MakeStore | None = None,
-    tokens: TokenSink | None = None,
+    events: EventSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
@@ -187,7 +189,8 @@ def make_worker(
     """
     ready_process()
     transcripts = TranscriptCache()
-    models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts, tokens=tokens or NoTokens())
+    sink = events or NoEvents()
+    models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts)
     compactions = Compactions(
         chat_model=chat_model, registry=registry, transcripts=transcripts, archive=_archive(client, registry)
     )
@@ -221,7 +224,8 @@ def make_worker(
         workflow_runner=WatchedRunner(_runner(settings), Watchdog()),
         interceptors=[
             LoggingInterceptor(),
-            GraphInterceptor(graphs, limits),
+            GraphInterceptor(graphs, limits, sink, debugging=settings.stream.debug),
+            TellingInterceptor(sink),
             FailureInterceptor(),
             SizeInterceptor(limits),
             HeartbeatInterceptor(settings.worker.heartbeat_seconds),

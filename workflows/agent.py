@@ -15,12 +15,14 @@ from agents.exchange import graph_input, output_of
 from workflows.continuation import carried_in, restore
 from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult, explain
 from workflows.failures import failing_the_run
+from workflows.fork import begin_fork, fork_in, origin_line
 from workflows.host import RunHost, open_run
 from workflows.input import NO_INPUT, read_input
 from workflows.saga import undone_on_failure
 from workflows.steps import shorten, unpacked
 
 if TYPE_CHECKING:
+    from workflows.fork import Fork
     from workflows.run import Run
 
 EXAMPLE = '{"agent": "research", "input": "How do I set a timer in a workflow?"}'
@@ -37,14 +39,21 @@ class AgentWorkflow(RunHost):
     @workflow.run
     async def run(self, request: RawValue = NO_INPUT) -> AgentResult:
         with failing_the_run():
-            carried = carried_in(request)
-            run = self.current = open_run(carried.request if carried else parse(request))
-            workflow.set_current_details(f"**{run.agent.name}** is at work.")
+            carried, fork = carried_in(request), fork_in(request)
+            taken_over = carried or fork
+            run = self.current = open_run(taken_over.request if taken_over else parse(request))
+            workflow.set_current_details("\n\n".join([f"**{run.agent.name}** is at work.", *origin_line()]))
             async with undone_on_failure(run):
-                first = restore(run, carried) if carried else graph_input(run.graph, run.request.input)
+                first = restore(run, carried) if carried else await _first(run, fork)
+                run.events.begin(run.agent.name, continued=carried is not None)
                 result = result_of(run, await self._run_to_end(run, first))
-            workflow.set_current_details(details(result))
+            run.events.tell("result", **told_result(result))
+            workflow.set_current_details("\n\n".join([details(result), *origin_line()]))
         return result
+
+
+async def _first(run: Run, fork: Fork | None) -> Any:
+    return await begin_fork(run, fork) if fork else graph_input(run.graph, run.request.input)
 
 
 def parse(raw: RawValue) -> AgentInput:
@@ -67,6 +76,11 @@ def _citations(state: Any) -> list[Citation]:
     """Those of a state whose `citations` are ours; an author may mean something else by the word."""
     found = state.get("citations") if isinstance(state, dict) else None
     return [each for each in found if isinstance(each, Citation)] if isinstance(found, list) else []
+
+
+def told_result(result: AgentResult) -> dict[str, Any]:
+    told = {"output": result.output, "citations": result.citations}
+    return {"status": "completed", "execution": workflow.info().first_execution_run_id, **told}
 
 
 def _readable(result: AgentResult) -> AgentResult:

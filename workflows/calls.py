@@ -36,6 +36,8 @@ class Place(BaseModel):
     namespace: str
     step: int
     attempt: Attempt
+    checkpoint: str = ""
+    """The one of the run's own graph that the superstep runs from."""
 
 
 class Ask(BaseModel):
@@ -70,6 +72,9 @@ class Call(BaseModel):
     tool: str
     digest: str
     step: int
+    checkpoint: str = ""
+    shown: str = ""
+    """The arguments, in short."""
     asked: int = 0
     question: Ask | None = None
     answers: list[Any] = []
@@ -123,6 +128,34 @@ class Call(BaseModel):
             self.running = None
 
 
+class Made(BaseModel):
+    """A call of a tool that was started: what is left of it when its task is over. `checkpoint` is the one that its
+    superstep ran from, `outcome` says in a word what came of it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    checkpoint: str
+    tool: str
+    key: str
+    arguments: str = ""
+    outcome: str = "unknown"
+
+    @classmethod
+    def of(cls, call: Call) -> Made:
+        outcome = _IN_A_WORD.get(call.outcome.kind, "unknown") if call.outcome else "unknown"
+        return cls(
+            checkpoint=call.checkpoint,
+            tool=call.tool,
+            key=call.key,
+            arguments=call.shown,
+            outcome="under way" if call.running else outcome,
+        )
+
+
+_IN_A_WORD = {"value": "done", "given": "done", "error": "refused", "failed": "failed"}
+
+
 class Task:
     """The calls of one task, and those of them that its present run has not made yet."""
 
@@ -141,12 +174,13 @@ class Calls:
 
     def __init__(self, carried: Mapping[str, list[Call]] | None = None) -> None:
         self._tasks = {namespace: Task(calls) for namespace, calls in (carried or {}).items()}
+        self._over: list[Made] = []
         self.invocations = 0
 
     def __iter__(self) -> Iterator[Call]:
         return (call for task in self._tasks.values() for call in task.calls)
 
-    def take(self, place: Place, tool: str, digest: str, *, repeatable: bool) -> Call:
+    def take(self, place: Place, tool: str, digest: str, *, repeatable: bool, shown: str = "") -> Call:
         """The call that an earlier run of the task made with these arguments, or a new one.
 
         Raises `IdempotencyConflict` where the earlier run began a call with others, which would be carried out twice.
@@ -164,7 +198,14 @@ class Calls:
                 f"{tool!r} was called with other arguments when its node ran before (key {begun.key}). A node that "
                 "runs again must make the same calls: give the call, or what decides about it, a node of its own."
             )
-        call = Call(key=call_key(place, len(task.calls), tool), tool=tool, digest=digest, step=place.step)
+        call = Call(
+            key=call_key(place, len(task.calls), tool),
+            tool=tool,
+            digest=digest,
+            step=place.step,
+            checkpoint=place.checkpoint,
+            shown=shown,
+        )
         task.calls.append(call)
         return call
 
@@ -188,10 +229,19 @@ class Calls:
         for namespace, task in [*self._tasks.items()]:
             step = steps.get(_graph(namespace))
             if not any(call.running or call.step - 1 == step for call in task.calls):
+                self._over += _made(task.calls)
                 del self._tasks[namespace]
+
+    def made_from(self, checkpoint: str) -> list[Made]:
+        """The calls that were started in the supersteps from `checkpoint` on."""
+        return [made for made in [*self._over, *_made(self)] if made.checkpoint >= checkpoint]
 
     def carried(self) -> dict[str, list[Call]]:
         return {namespace: task.calls for namespace, task in self._tasks.items()}
+
+
+def _made(calls: Iterable[Call]) -> list[Made]:
+    return [Made.of(call) for call in calls if call.starts]
 
 
 def call_key(place: Place, ordinal: int, tool: str) -> str:

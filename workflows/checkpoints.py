@@ -80,7 +80,7 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         wanted = get_checkpoint_id(config) or namespace.newest
         if wanted in namespace.checkpoints:
             return _tuple(place, wanted, namespace)
-        if namespace.pruned and wanted < min(namespace.checkpoints):
+        if namespace.pruned and wanted < min(namespace.checkpoints, default=""):
             raise CheckpointPruned(
                 f"Checkpoint {wanted} is no longer kept: of {namespace.pruned + len(namespace.checkpoints)}, "
                 f"the run has the last {len(namespace.checkpoints)}. "
@@ -168,6 +168,10 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
     async def adelete_thread(self, thread_id: str) -> None:
         self.delete_thread(thread_id)
 
+    def kept(self, thread: str) -> set[str]:
+        """The ids of the checkpoints of the thread's own graph."""
+        return {*self._namespaces.get((thread, ""), Namespace()).checkpoints}
+
     def pruned(self, thread: str) -> int:
         """How many checkpoints of the thread's own graph are no longer kept."""
         return self._namespaces.get((thread, ""), Namespace()).pruned
@@ -176,6 +180,26 @@ class WorkflowSaver(BaseCheckpointSaver[int]):
         """What is still needed to go on, without copies: hand it over, and leave this saver alone."""
         for place, namespace in self._living():
             yield from namespace.snapshots(place)
+
+    def snapshots_at(self, thread: str, checkpoint: str) -> Iterator[Snapshot]:
+        """`checkpoint` of the thread's own graph, and those of its subgraphs that were made up to its superstep.
+
+        Raises `CheckpointPruned` where what a subgraph remembered then is no longer kept.
+        """
+        yield from self._namespaces[thread, ""].snapshots((thread, ""), checkpoint)
+        for place, namespace in self._saved():
+            if place != (thread, ""):
+                for identifier in _up_to(place, namespace, checkpoint):
+                    yield from namespace.snapshots(place, identifier)
+
+    def drop_after(self, thread: str, checkpoint: str) -> None:
+        """Back to where the thread stood at `checkpoint`. Raises `CheckpointPruned` as `snapshots_at` does."""
+        left = {place: _up_to(place, namespace, checkpoint) for place, namespace in self._saved() if place[1]}
+        self._namespaces = {place: namespace for place, namespace in self._namespaces.items() if left.get(place, True)}
+        self._namespaces[thread, ""].drop_all_but([each for each in self.kept(thread) if each <= checkpoint])
+        for place, identifiers in left.items():
+            if identifiers:
+                self._namespaces[place].drop_all_but(identifiers)
 
     def restore(self, snapshots: Iterable[Snapshot]) -> None:
         for snapshot in snapshots:
@@ -260,6 +284,21 @@ def _is_live(place: Place, namespace: Namespace, newest: dict[Place, str]) -> bo
 def _holds(place: Place, other: Place) -> bool:
     """Whether `other` is a graph inside of `place`."""
     return place != other and place[0] == other[0] and (not place[1] or other[1].startswith(f"{place[1]}|"))
+
+
+def _up_to(place: Place, namespace: Namespace, checkpoint: str) -> list[str]:
+    """The checkpoints of a subgraph that were made up to the superstep from `checkpoint` of the outermost graph."""
+    found = [
+        identifier
+        for identifier, kept in namespace.checkpoints.items()
+        if kept.metadata.get("parents", {}).get("", checkpoint) <= checkpoint
+    ]
+    if not found and namespace.pruned and not _is_stateless(place):
+        raise CheckpointPruned(
+            f"What subgraph {place[1]!r} remembered at checkpoint {checkpoint} is not kept: it has made many "
+            "checkpoints since. Keep more with Agent(..., checkpoints=…)."
+        )
+    return found
 
 
 def _is_stateless(place: Place) -> bool:

@@ -22,7 +22,7 @@ from activities.compaction import COMPACT, CompactRequest, CompactResponse
 from activities.model import tokens
 from workflows.failures import LEAVING
 from workflows.steps import execute_step
-from workflows.turns import ArchivedPage, Compacted
+from workflows.turns import ArchivedPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,27 +39,50 @@ FEWEST = 2
 ATTEMPTS = 2
 """At a summary, while turns wait for it. After the next turn it is tried again."""
 
+SUMMARY = "perdure-summary-"
 INTRODUCTION = "Here is a summary of the conversation to date:"
 
 
-async def compacted(run: Run, model: str, before: Compacted) -> Compacted:
-    """Makes the conversation of `run` shorter where it is over its budget. `model` writes the summary."""
-    place, compaction = (run.config["configurable"]["thread_id"], ""), run.agent.compaction
-    messages = run.saver.messages(place)
-    if compaction is None or not messages or tokens_of(messages, before.until) <= compaction.tokens:
-        return before
+async def compacted(run: Run, model: str, pages: Sequence[ArchivedPage]) -> ArchivedPage | None:
+    """Makes the conversation shorter where it is over its budget, by a page more than it has. `model` writes the
+    summary.
+    """
+    place, compaction = (run.thread, ""), run.agent.compaction
+    messages = run.saver.messages(place) or []
+    until = pages[-1].until if pages else None
+    if compaction is None or tokens_of(messages, until) <= compaction.tokens:
+        return None
     start, stop = range_of(messages, compaction.keep)
     if stop - start < FEWEST:
-        return before
-    response = await _summary(run, model, messages[start:stop], before)
-    originals = sum(message.id != before.summary for message in messages[start:stop])
-    page = ArchivedPage(claim=response.claim, messages=originals)
-    after = Compacted(pages=[*before.pages, page], until=messages[-1].id)
-    text = f"{INTRODUCTION}\n\n{response.summary}"
-    summary = HumanMessage(text, id=after.summary, additional_kwargs={"lc_source": "summarization"})
+        return None
+    newest, earlier = _newest(run), summary_id(len(pages))
+    response = await _summary(run, model, messages[start:stop], earlier)
+    if _newest(run) != newest:  # it was rewound meanwhile
+        return None
+    text, identifier = f"{INTRODUCTION}\n\n{response.summary}", summary_id(len(pages) + 1)
+    summary = HumanMessage(text, id=identifier, additional_kwargs={"lc_source": "summarization"})
     shorter = [RemoveMessage(REMOVE_ALL_MESSAGES), *messages[:start], summary, *messages[stop:]]
     await _replaced(run, place, shorter)
-    return after
+    return ArchivedPage(
+        claim=response.claim,
+        messages=sum(message.id != earlier for message in messages[start:stop]),
+        until=messages[-1].id,
+        checkpoint=_newest(run),
+    )
+
+
+def _newest(run: Run) -> str:
+    return max(run.saver.kept(run.thread), default="")
+
+
+def summary_id(pages: int) -> str | None:
+    """The id of the message that stands for so many pages."""
+    return f"{SUMMARY}{pages}" if pages else None
+
+
+def pages_at(pages: Sequence[ArchivedPage], checkpoint: str) -> list[ArchivedPage]:
+    """Those that the conversation was without then: ids of checkpoints are in the order of time."""
+    return [page for page in pages if page.checkpoint <= checkpoint]
 
 
 async def _replaced(run: Run, place: Place, messages: Sequence[BaseMessage]) -> None:
@@ -75,9 +98,9 @@ async def _replaced(run: Run, place: Place, messages: Sequence[BaseMessage]) -> 
         raise
 
 
-async def _summary(run: Run, model: str, messages: Sequence[BaseMessage], before: Compacted) -> CompactResponse:
-    part, skip = run.transcript.within(messages)
-    request = CompactRequest(agent=run.agent.name, model=model, transcript=part, skip=skip, summary=before.summary)
+async def _summary(run: Run, model: str, messages: Sequence[BaseMessage], earlier: str | None) -> CompactResponse:
+    (part, skip), model = run.transcript.within(messages), run.request.model or model
+    request = CompactRequest(agent=run.agent.name, model=model, transcript=part, skip=skip, summary=earlier)
     options = replace(run.agent.model_step, attempts=min(ATTEMPTS, run.agent.model_step.attempts), summary=None)
     said = f"{len(messages)} messages, {model}"
     response = await execute_step(COMPACT, request, CompactResponse, options=options, summary=said)

@@ -40,6 +40,9 @@ MARK = "perdure"
 """The metadata of a payload that one execution hands to the next, with the agent's name: no client's input is taken for
 one, and who wants the name alone need not read megabytes."""
 
+FORK = "perdure-fork"
+"""The metadata of a payload that begins a fork of another run, beside `MARK`."""
+
 WHAT = "The state of the run, which goes on in a new execution,"
 
 
@@ -55,6 +58,7 @@ class Carried(BaseModel):
     answers: Any
     usage: Usage
     transcripts: CarriedTranscripts
+    told: int = Field(default=0, exclude_if=operator.not_)
     calls: dict[str, list[Call]] = Field(default={}, exclude_if=operator.not_)
     undoings: dict[str, Undoing] = Field(default={}, exclude_if=operator.not_)
     questions: Questions = Questions()
@@ -110,6 +114,7 @@ def handed_over(run: Run, *, answers: dict[str, Any] | None = None, thread: Thre
         answers=encode(answers, path="answers"),
         usage=run.usage,
         transcripts=run.transcript.carried(_conversations(snapshots)),
+        told=run.events.sequence,
         calls=run.calls.carried(),
         undoings=run.undoings,
         questions=run.questions,
@@ -123,7 +128,7 @@ def handed_over(run: Run, *, answers: dict[str, Any] | None = None, thread: Thre
 @collector_at_rest()
 def carried_in(raw: RawValue) -> Carried | None:
     """What the execution before this one handed over, if there was one."""
-    if MARK not in raw.payload.metadata:
+    if MARK not in raw.payload.metadata or FORK in raw.payload.metadata:
         return None
     return unpacked(raw, WHAT, Carried)
 
@@ -136,6 +141,7 @@ def restore(run: Run, carried: Carried) -> Command[Any] | None:
     thread = workflow.info().workflow_id
     run.saver.restore(snapshots)
     run.saver.limits = {(thread, namespace): step for namespace, step in carried.limits}
+    run.events.sequence = carried.told
     run.usage, run.asked = carried.usage, decode(carried.asked, types)
     run.calls, run.undoings = Calls(carried.calls), dict(carried.undoings)
     run.questions = carried.questions

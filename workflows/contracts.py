@@ -28,7 +28,8 @@ class AgentInput(BaseModel):
     """What starts a run. `input` is a question, or the JSON that the agent's graph takes as its input.
 
     `context` is the JSON that the graph's `context_schema` is made of, for `runtime.context`. `tenant` and `user` say
-    for whom the run is, and so which part of the store it sees.
+    for whom the run is, and so which part of the store it sees. `model` takes the place of all models that the agent
+    asks for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class AgentInput(BaseModel):
     context: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
     tenant: Party | None = Field(default=None, exclude_if=operator.not_)
     user: Party | None = Field(default=None, exclude_if=operator.not_)
+    model: str | None = Field(default=None, exclude_if=operator.not_)
 
 
 class Usage(BaseModel):
@@ -51,6 +53,9 @@ class Usage(BaseModel):
     retrievals: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+
+    def plus(self, other: Usage) -> Usage:
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields})
 
 
 class AgentResult(BaseModel):

@@ -17,7 +17,7 @@ import time
 import types
 import uuid
 from contextvars import ContextVar, copy_context
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import langchain_core.utils.uuid as langchain_uuid
@@ -37,6 +37,8 @@ Evicted = _WorkflowBeingEvictedError
 UUID_EPOCH = 0x01B21DD213814000
 """Intervals of 100 ns between 1582-10-15, where UUID version 6 begins to count, and 1970-01-01 (RFC 9562)."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _RUN = "__perdure_run__"
 
 _UNRECORDED: ContextVar[bool] = ContextVar("perdure_unrecorded", default=False)
@@ -51,15 +53,17 @@ _uuid7 = langchain_uuid.uuid7
 class _Run:
     """What one workflow run draws its ids from. It lives on the run's event loop."""
 
-    __slots__ = ("counter", "hashed", "last_tick", "random", "salt", "unrecorded")
+    __slots__ = ("checkpoints", "counter", "hashed", "last_tick", "random", "salt", "unrecorded")
 
     def __init__(self) -> None:
+        info = workflow.info()
         self.random = workflow.new_random("perdure.determinism")
-        self.salt = uuid.UUID(workflow.info().run_id).int & 0xFFFF_FFFF_FFFF
+        self.salt = workflow.new_random("perdure.hashes").getrandbits(48)
         self.hashed = 0
         self.unrecorded = 0
         self.counter = 0
-        self.last_tick = 0
+        self.checkpoints = random.Random(info.first_execution_run_id)  # noqa: S311 -- ids, no secrets
+        self.last_tick = (info.workflow_start_time - _EPOCH) // timedelta(microseconds=1) * 10 + UUID_EPOCH
 
     def next_hash(self) -> int:
         """A replay sees no query and no refused update: what they make must not shift the others' numbers."""
@@ -70,8 +74,8 @@ class _Run:
         return self.salt + self.hashed
 
     def next_tick(self) -> int:
-        """Intervals of 100 ns since the UUID epoch; each call gives a larger one."""
-        self.last_tick = max(workflow.time_ns() // 100 + UUID_EPOCH, self.last_tick + 1)
+        """Intervals of 100 ns since the UUID epoch; each call gives a larger one, from the execution's start on."""
+        self.last_tick += 1
         return self.last_tick
 
 
@@ -89,12 +93,16 @@ def uuid4() -> uuid.UUID:
 
 
 def uuid6(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+    """The ids of checkpoints, from which those of tasks and the keys of calls are made.
+
+    Neither the clock nor Temporal's seed has a say: a run that is reset draws the same again.
+    """
     run = _current()
     if run is None:
         return _uuid6(node, clock_seq)
     tick = run.next_tick()
-    sequence = run.random.getrandbits(14) if clock_seq is None else clock_seq & 0x3FFF
-    low = run.random.getrandbits(48) if node is None else node & 0xFFFF_FFFF_FFFF
+    sequence = run.checkpoints.getrandbits(14) if clock_seq is None else clock_seq & 0x3FFF
+    low = run.checkpoints.getrandbits(48) if node is None else node & 0xFFFF_FFFF_FFFF
     high = (tick >> 12) << 80 | (tick & 0xFFF) << 64
     return langgraph_id.UUID(int=high | sequence << 48 | low, version=6)
 

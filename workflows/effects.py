@@ -34,6 +34,7 @@ from agents.errors import (
 from workflows.answers import APPROVAL, UNKNOWN
 from workflows.approving import judged, remarked, shown
 from workflows.calls import Outcome, arguments_digest, failure_of
+from workflows.events import told_already
 from workflows.reconciliation import reconcile
 from workflows.saga import Undoing
 from workflows.steps import CancelledStep, execute_step, rebuilt, unpacked
@@ -115,8 +116,9 @@ class ToolCall:
             await self._failed(error)
             return
         self.run.used(tool_calls=1)
-        for item in response.written:
-            get_runtime().stream_writer(decode(item, self.types))
+        with told_already():
+            for item in response.written:
+                get_runtime().stream_writer(decode(item, self.types))
         self._responded(response)
 
     def _responded(self, response: ToolResponse) -> None:

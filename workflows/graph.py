@@ -13,6 +13,8 @@ from agents.graph import activity_parts, compiled_graph
 from workflows.cache import RunCache
 from workflows.compaction import refuse_uncompactable
 from workflows.durable import DurableResources
+from workflows.events import streaming
+from workflows.journal import noting_supersteps
 from workflows.node import with_durable_nodes
 from workflows.store import DurableStore
 
@@ -87,7 +89,12 @@ def with_saver(graph: Pregel[Any, Any, Any, Any], saver: BaseCheckpointSaver[int
 
 async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
     """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
+    at, run.at = run.at, {}
     with langsmith.tracing_context(enabled=False):
         return await run.graph.ainvoke(
-            given, run.config, context=run.request.context, durability=run.agent.durability, control=control
+            given,
+            noting_supersteps(run.journal, streaming(run.events, run.config_at(at), run.graph.store), run.graph.store),
+            context=run.request.context,
+            durability=run.agent.durability,
+            control=control,
         )

@@ -19,15 +19,18 @@ from workflows.asking import questions_of
 from workflows.checkpoints import WorkflowSaver
 from workflows.continuation import HistoryControl, continue_run, history_is_long, refuse_endless
 from workflows.contracts import Decision, Question, Usage
+from workflows.events import EventPage
+from workflows.fork import ForkSource, source_of
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.questions import Questions
 from workflows.run import Run
-from workflows.state import RunState, StateHistory, history_of, state_of
+from workflows.state import MOST_TOLD, RunState, StateHistory, history_of, snapshot_of, state_of
 
 if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
     from workflows.contracts import AgentInput
+    from workflows.turns import ArchivedPage, ThreadInput
 
 
 class RunHost:
@@ -59,16 +62,35 @@ class RunHost:
         return self.current.questions.decisions if self.current else []
 
     @workflow.query
-    def state(self) -> RunState | None:
-        """The run's state as of its last checkpoint, the nodes that come next, and the tasks that are pending."""
-        state = state_of(self.current) if self.current else None
+    def events(self, after: int = 0) -> EventPage:
+        """What the run has told its watchers after event number `after`, as far as it still knows."""
+        return self.current.events.page(after) if self.current else EventPage()
+
+    @workflow.query
+    def snapshot(self) -> dict[str, Any] | None:
+        """The state so far as an event, for watchers who come late."""
+        if self.current is None:
+            return None
+        return snapshot_of(self.current, list(self.current.questions.waiting.values()))
+
+    @workflow.query
+    def state(self, checkpoint: str | None = None) -> RunState | None:
+        """The run's state as of a checkpoint, its last one unasked; the nodes that come next, the pending tasks."""
+        state = state_of(self.current, checkpoint) if self.current else None
         packed(state, "The state of the run", workflow.payload_converter())
         return state
 
     @workflow.query
-    def state_history(self) -> StateHistory:
-        """The checkpoints that the run keeps, and how many it no longer has."""
-        return history_of(self.current) if self.current else StateHistory()
+    def state_history(self, most: int = MOST_TOLD) -> StateHistory:
+        """The checkpoints that the run keeps, and its last supersteps, with what they did and cost."""
+        return history_of(self.current, most) if self.current else StateHistory()
+
+    @workflow.query
+    def fork_source(self, checkpoint: str | None = None) -> ForkSource | None:
+        """What a fork of this run begins with, and what it may do again."""
+        source = source_of(self.current, checkpoint, *self._as_thread()) if self.current else None
+        packed(source, "The state of the run", workflow.payload_converter())
+        return source
 
     @workflow.update(
         description=f"Answers a question: {EXAMPLE}", unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON
@@ -99,6 +121,10 @@ class RunHost:
         except InvalidInput as error:
             raise ApplicationError(str(error), type=InvalidInput.__name__) from None
         return run, question, given
+
+    def _as_thread(self) -> tuple[ThreadInput | None, list[ArchivedPage]]:
+        """What began the thread that hosts the run, where one does, and what its conversation no longer has."""
+        return None, []
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         """The graph's state at its end, with all that it asked on the way answered."""
@@ -183,5 +209,8 @@ def _asks(run: Run, state: Any) -> bool:
     """Whether the graph stopped to ask. Then its questions wait from now on."""
     asked: list[Interrupt[Any]] = list(state.get("__interrupt__", [])) if isinstance(state, dict) else []
     if asked:
-        run.questions.ask(questions_of(run, asked))
+        questions = questions_of(run, asked)
+        run.questions.ask(questions)
+        for question in questions:
+            run.events.tell("interrupt", interrupt=question.id, value=question.value)
     return bool(asked)

@@ -108,17 +108,17 @@ class DurableModel(BaseChatModel):
         options: Mapping[str, Any],
     ) -> AIMessage:
         run = current_run()
-        part = run.transcript.part(messages)
+        part, model = run.transcript.part(messages), run.request.model or self.model
         request = ModelRequest(
             agent=run.agent.name,
-            model=self.model,
+            model=model,
             transcript=part,
             tools=list(options.get("tools", ())),
             options=_sent(options, stop),
             tags=sorted(set(tags)),  # LangChain takes them through sets: their order would differ on another worker
         )
         step = step_options(metadata, run.agent.model_step)
-        response = await execute_step(CALL_MODEL, request, ModelResponse, options=step, summary=self.model)
+        response = await execute_step(CALL_MODEL, request, ModelResponse, options=step, summary=model)
         run.transcript.answered(part, response.message)
         input_tokens, output_tokens = tokens(response.message)
         run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)

@@ -92,23 +92,33 @@ class Namespace:
             self._forget()
         return bool(old)
 
+    def drop_all_but(self, left: Iterable[str]) -> None:
+        self.checkpoints = {identifier: self.checkpoints[identifier] for identifier in left}
+        self._writes = {
+            identifier: writes
+            for identifier, writes in self._writes.items()
+            if identifier in self.checkpoints or identifier in self.ancestors
+        }
+        self._forget()
+
     def history(self, identifier: str) -> Iterator[tuple[str, Kept]]:
         """The checkpoints before this one, the latest first."""
         kept = self.checkpoints.get(identifier) or self.ancestors.get(identifier)
         while kept and (parent := kept.parent) and (kept := self.checkpoints.get(parent) or self.ancestors.get(parent)):
             yield parent, kept
 
-    def snapshots(self, place: Place) -> Iterator[Snapshot]:
-        """The newest checkpoint, without copies, and what its DeltaChannels are made of."""
-        newest = self.checkpoints[self.newest]
-        pending = [tuple(write) for write in self.writes(self.newest)]
-        pruned = self.pruned + len(self.checkpoints) - 1
-        yield Snapshot(place, *newest, self.values(newest), pending, whole=True, pruned=pruned)
-        channels = _deltas(newest)
-        for identifier, kept in self._sources(newest):
-            values = {channel: value for channel, value in self.values(kept).items() if channel in channels}
-            writes = [tuple(write) for write in self.writes(identifier) if write.channel in channels]
-            yield Snapshot(place, *kept, values, writes, whole=False, pruned=pruned)
+    def snapshots(self, place: Place, identifier: str | None = None) -> Iterator[Snapshot]:
+        """One checkpoint, without copies, and what its DeltaChannels are made of. Without `identifier`, the newest."""
+        chosen = identifier or self.newest
+        kept = self.checkpoints[chosen]
+        pending = [tuple(write) for write in self.writes(chosen)]
+        pruned = self.pruned + sum(each < chosen for each in self.checkpoints)
+        yield Snapshot(place, *kept, self.values(kept), pending, whole=True, pruned=pruned)
+        channels = _deltas(kept)
+        for ancestor_id, ancestor in self._sources(kept):
+            values = {channel: value for channel, value in self.values(ancestor).items() if channel in channels}
+            writes = [tuple(write) for write in self.writes(ancestor_id) if write.channel in channels]
+            yield Snapshot(place, *ancestor, values, writes, whole=False, pruned=pruned)
 
     def restore(self, snapshot: Snapshot) -> None:
         self.pruned = snapshot.pruned

@@ -21,6 +21,7 @@ from langgraph.types import RetryPolicy, interrupt
 from activities.node import NodeRequest, NodeResponse, arguments, graph_types
 from activities.wire import decode, encode
 from agents.graph import activity_name, activity_parts
+from workflows.events import told_already
 from workflows.options import read_options
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from agents.agent import Agent
     from agents.graph import AnyGraph, Part
     from workflows.options import ActivityOptions
-    from workflows.run import Run
+from workflows.run import Run
 
 ONCE = (RetryPolicy(max_attempts=1),)
 """Of an activity's retries Temporal takes care; a graph's default policy would come on top of them."""
@@ -60,8 +61,9 @@ class Step:
         while True:
             response = await self._execute(run, request, given, answers)
             value = decode(response.value, self.types)
-            for item in response.written:
-                get_runtime().stream_writer(decode(item, self.types))
+            with told_already():
+                for item in response.written:
+                    get_runtime().stream_writer(decode(item, self.types))
             match response.kind:
                 case "value":
                     return value

@@ -12,6 +12,8 @@ from agents.errors import FatalError
 from agents.memory import scope_of
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
+from workflows.events import RunEvents
+from workflows.journal import Journal, superstep_here
 from workflows.questions import Questions
 from workflows.transcript import TranscriptIndex
 
@@ -36,22 +38,36 @@ class Run:
     asked: dict[str, list[Any]] = field(default_factory=dict)
     """What a node that is an activity has asked by interrupts: asking again, when it runs again, needs no activity."""
     calls: Calls = field(default_factory=Calls)
+    events: RunEvents = field(default_factory=RunEvents)
     questions: Questions = field(default_factory=Questions)
     undoings: dict[str, Undoing] = field(default_factory=dict)
     """What is to be undone if the run fails, by key, in the order in which it was done."""
     effects: Counter[str] = field(default_factory=Counter)
     """Calls by tool that took effect, or may have, and can't be undone."""
+    journal: Journal = field(default_factory=Journal)
+    at: dict[str, Any] = field(default_factory=dict)
+    """Where the graph is invoked next, as LangGraph addresses a checkpoint. Nothing: at its newest."""
+
+    @property
+    def thread(self) -> str:
+        return workflow.info().workflow_id
 
     @property
     def config(self) -> RunnableConfig:
         parties = {"tenant": self.request.tenant, "user": self.request.user}
         return {
             "configurable": {
-                "thread_id": workflow.info().workflow_id,
+                "thread_id": self.thread,
                 **{name: party for name, party in parties.items() if party},
             },
             "recursion_limit": self.request.recursion_limit or self.agent.recursion_limit,
         }
+
+    def config_at(self, at: dict[str, Any]) -> RunnableConfig:
+        """`config` with the address of a checkpoint."""
+        config = self.config
+        config["configurable"] = {**config["configurable"], **at}
+        return config
 
     @property
     def scope(self) -> Scope:
@@ -59,8 +75,11 @@ class Run:
         return scope_of(self.agent.memory, self.request.tenant, self.request.user)
 
     def used(self, **counts: int) -> None:
-        totals = {name: getattr(self.usage, name) + count for name, count in counts.items()}
-        self.usage = self.usage.model_copy(update=totals)
+        usage = Usage(**counts)
+        self.usage = self.usage.plus(usage)
+        self.journal.used(superstep_here(), usage)
+        if "model_calls" in counts:
+            self.events.tell("usage", **self.usage.model_dump())
 
 
 def current_run() -> Run:

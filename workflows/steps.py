@@ -18,6 +18,8 @@ from temporalio.workflow import ActivityCancellationType
 import agents.errors
 from activities.sizes import LIMITS, packed
 from agents.errors import HistoryFull, StepFailed, StepTimedOut, UnsupportedValue, WorkerLost
+from workflows.events import told_step
+from workflows.journal import noting
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
@@ -67,12 +69,13 @@ async def execute_step(
     """`overrides` are arguments of Temporal's `execute_activity` that go before the options."""
     sent = packed(request, f"The request of {activity}", workflow.payload_converter())
     _refuse_full_history(activity)
+    shown = shorten(options.summary or summary)
     try:
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
             _refuse_cancelled()
-            given = await _ended(
-                _started(activity, sent, options, shorten(options.summary or summary), overrides or {})
-            )
+            step = _started(activity, sent, options, shown, overrides or {})
+            with noting(activity, shown), told_step(activity, step, shown):
+                given = await _ended(step)
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error

@@ -13,11 +13,14 @@ from temporalio.exceptions import ApplicationError
 from activities.sizes import packed
 from agents.errors import InvalidInput, PerdureError, ThreadBusy, ThreadClosed
 from workflows.book import TurnBook
+from workflows.compaction import pages_at, summary_id
 from workflows.continuation import carried_in, handed_over, restore, unpacked_places
 from workflows.contracts import AgentInput, explain
 from workflows.failures import LEAVING, failing_the_run
+from workflows.fork import begin_fork, fork_in, origin_line
 from workflows.host import open_run
 from workflows.input import NO_INPUT, read_input
+from workflows.rewinding import Rewound, go_back, parse_rewind
 from workflows.settling import is_message, messages_in
 from workflows.steps import shorten
 from workflows.turning import TurnHost, since
@@ -27,9 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from workflows.continuation import Carried
+    from workflows.fork import Fork
     from workflows.run import Run
 
 EXAMPLE = '{"agent": "research"}'
+FORKED = "forked"
+"""The id of the turn in which a fork of a thread goes on from where the other was."""
+
 TURN_EXAMPLE = '{"input": "How do I set a timer in a workflow?", "wait": true}'
 
 
@@ -50,13 +57,16 @@ class ThreadWorkflow(TurnHost):
                 raise
 
     async def _live(self, request: RawValue) -> ThreadResult:
-        carried = carried_in(request)
-        run = self._reopen(carried) if carried else self._open(parse_thread(request))
+        carried, fork = carried_in(request), fork_in(request)
+        run = self._reopen(carried) if carried else self._open_fork(fork) if fork else self._open(parse_thread(request))
         self._carried_bytes = len(request.payload.data) if carried else 0
         first = restore(run, carried) if carried else None
+        run.events.begin(run.agent.name, continued=carried is not None)
         self.has_begun = True
         if self._running:
             await self._finish(run, first)
+        elif fork:
+            await self._take_fork(run, fork)
         self._last = workflow.time()
         while queued := await self._next(run):
             await self._take(run, queued)
@@ -69,13 +79,32 @@ class ThreadWorkflow(TurnHost):
         self.current, self._thread = run, thread
         return run
 
+    def _open_fork(self, fork: Fork) -> Run:
+        if fork.thread is None:
+            raise InvalidInput("What is forked is a run, and not a thread.")
+        changed = {"agent": fork.request.agent, "context": fork.request.context}
+        self._thread, self._pages = fork.thread.model_copy(update=changed), fork.pages
+        run = self.current = open_run(fork.request)
+        workflow.set_current_details("\n\n".join(origin_line()))
+        return run
+
+    async def _take_fork(self, run: Run, fork: Fork) -> None:
+        """What comes after the checkpoint, if something does, is the first turn."""
+        given = await begin_fork(run, fork)
+        if given is None and not run.graph.get_state(run.config_at(run.at)).next:
+            run.at = {}
+            return
+        self._book.add(FORKED, None, "enqueue")
+        self._begin(run, self._book.queue.pop())
+        await self._finish(run, given)
+
     def _reopen(self, carried: Carried) -> Run:
         state = carried.thread
         if state is None:
             raise InvalidInput("What was handed over belongs to a run, and not to a thread.")
         run = self.current = open_run(carried.request)
         self._thread, self._book, self._closing = state.thread, TurnBook(state), state.closing
-        self._compacted = state.compacted
+        self._pages = state.pages
         if running := state.running:
             self._running = running
             self._before = None if running.before is None else unpacked_places(run, running.before)
@@ -125,6 +154,23 @@ class ThreadWorkflow(TurnHost):
                 self._refuse_idle()
 
     @workflow.update
+    async def rewind(self, request: RawValue = NO_INPUT) -> Rewound:
+        """Goes back to before a turn, or to a checkpoint between two: the JSON of a `RewindInput`."""
+        with _refusing():
+            await self._is_open()
+            self._refuse_busy()
+            assert self.current is not None  # noqa: S101 -- the thread is open
+            rewound = go_back(self.current, self._book, parse_rewind(request))
+            self._pages = pages_at(self._pages, rewound.checkpoint or "")
+            return rewound
+
+    @rewind.validator
+    def _refuse_rewind(self, request: RawValue = NO_INPUT) -> None:
+        with _refusing():
+            parse_rewind(request)
+            self._refuse_busy()
+
+    @workflow.update
     async def close(self) -> None:
         """Takes no more turns. The thread ends when those are over that it has."""
         with _refusing():
@@ -140,8 +186,7 @@ class ThreadWorkflow(TurnHost):
     def messages(self) -> Conversation:
         """The conversation, and where that is kept which is no longer in the graph's state."""
         messages = messages_in(self.current) if self.current else []
-        compacted = self._compacted
-        found = Conversation(messages=messages, summary=compacted.summary, pages=compacted.pages)
+        found = Conversation(messages=messages, summary=summary_id(len(self._pages)), pages=self._pages)
         packed(found, "The conversation", workflow.payload_converter())
         return found
 
@@ -166,6 +211,10 @@ class ThreadWorkflow(TurnHost):
         if (given.policy or self._thread.policy) == "reject" and (self._running or self._book.queue):
             raise ThreadBusy("A turn is at work, and the policy is to reject others meanwhile.")
         self._book.refuse_full()
+
+    def _refuse_busy(self) -> None:
+        if self._running or self._book.queue:
+            raise ThreadBusy("A turn is at work. Interrupt it, or wait for its end, and rewind the thread then.")
 
     def _accept(self, given: TurnInput, identifier: str) -> None:
         assert self._thread is not None  # noqa: S101 -- the thread is open

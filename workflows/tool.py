@@ -25,7 +25,9 @@ from activities.wire import TAG, encode
 from agents.options import step_options, tool_options
 from workflows.calls import Place, arguments_digest
 from workflows.effects import ToolCall
+from workflows.journal import superstep_here
 from workflows.run import Run, current_run
+from workflows.steps import shorten
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
@@ -98,7 +100,8 @@ async def _call_tool(
     request = _tool_request(run, tool.name, arguments, config)
     shown = {name: value for name, value in request.arguments.items() if told is None or name in told}
     digest = arguments_digest(tool.name, shown)
-    call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable)
+    summary = _summary(request)
+    call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable, shown=shorten(summary))
     return await ToolCall(
         run=run,
         call=call,
@@ -107,7 +110,7 @@ async def _call_tool(
         step=step_options(metadata, options.step or run.agent.tool_step),
         types=types,
         shown=shown,
-        summary=_summary(request),
+        summary=summary,
         approval=approval,
         node=metadata.get("langgraph_node"),
         has_artifact=tool.response_format == "content_and_artifact",
@@ -121,6 +124,7 @@ def _place(run: Run, config: RunnableConfig) -> Place:
         namespace=metadata.get("langgraph_checkpoint_ns", ""),
         step=metadata.get("langgraph_step", 0),
         attempt=(run.calls.invocations, execution.node_attempt if execution else 1),
+        checkpoint=superstep_here(),
     )
 
 

@@ -21,13 +21,14 @@ from workflows.graph import GRAPHS
 from workflows.host import RunHost
 from workflows.settling import messages_of, take_up, was_answered
 from workflows.steps import STOP, Stop, shorten
-from workflows.turns import EVENTS, Compacted, QueuedTurn, RunningTurn, ThreadInput, ThreadState
+from workflows.turns import EVENTS, QueuedTurn, RunningTurn, ThreadInput, ThreadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workflows.namespace import Snapshot
     from workflows.run import Run
+    from workflows.turns import ArchivedPage
 
 
 log = structlog.get_logger()
@@ -67,7 +68,7 @@ class TurnHost(RunHost):
         self._closing = False
         self._leaving: str | None = None
         """Why updates are to end, although they wait for something."""
-        self._compacted = Compacted()
+        self._pages: list[ArchivedPage] = []
         self._carried_bytes = self._tried_at = 0
         self._has_worked = False
         """Whether this execution has seen the end of a turn."""
@@ -108,13 +109,18 @@ class TurnHost(RunHost):
         return history_is_long() or (length > self._thread.events and size >= 2 * self._carried_bytes)
 
     async def _take(self, run: Run, queued: QueuedTurn) -> None:
+        self._begin(run, queued)
+        await self._finish(run, queued)
+
+    def _begin(self, run: Run, queued: QueuedTurn) -> None:
         self._before = [*run.saver.snapshots()]
         self._running = RunningTurn(id=queued.id, usage=run.usage)
-        self._book.change([queued.id], status="running")
-        await self._finish(run, queued)
+        newest = max(run.saver.kept(run.thread), default=None)
+        self._book.change([queued.id], status="running", before=newest)
 
     async def _finish(self, run: Run, given: Any) -> None:
         """Takes the running turn to its end, whatever that is."""
+        run.events.turn = self._refuse_idle().id
         self._stop = Stop()
         STOP.set(self._stop)
         self._work = asyncio.ensure_future(self._run_turn(run, given))
@@ -141,6 +147,8 @@ class TurnHost(RunHost):
         self._book.change(set(self._at_work()) - {turn.id for turn in left}, **ended.told)
         self._book.change([turn.id for turn in left], status="queued", into=None)
         self._book.queue.extendleft(reversed(left))
+        run.events.tell("result", **_told(ended))
+        run.events.turn = None
         self._running = self._work = self._before = None
         run.questions.withdraw()
         self._last, self._has_worked = workflow.time(), True
@@ -150,7 +158,8 @@ class TurnHost(RunHost):
         """What goes wrong is told with `turn`, the last one. The conversation stays as it is until after the next."""
         STOP.set(Stop())
         try:
-            self._compacted = await compacted(run, GRAPHS.get().summarisers[run.agent.name], self._compacted)
+            page = await compacted(run, GRAPHS.get().summarisers[run.agent.name], self._pages)
+            self._pages = [*self._pages, page] if page else self._pages
         except LEAVING:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever it is, the thread goes on
@@ -180,6 +189,9 @@ class TurnHost(RunHost):
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     # What the run's host asks
+
+    def _as_thread(self) -> tuple[ThreadInput | None, list[ArchivedPage]]:
+        return self._thread, self._pages
 
     def _control(self) -> HistoryControl:
         return SteeringControl(self._is_steered)
@@ -227,7 +239,14 @@ class TurnHost(RunHost):
             before = None if self._before is None else packed_places(self._before)
             running = running.model_copy(update={"before": before, "effects": dict(self.current.effects)})
         state = self._book.state(thread, running=running, closing=closing)
-        return state.model_copy(update={"compacted": self._compacted})
+        return state.model_copy(update={"pages": self._pages})
+
+
+def _told(ended: Ended) -> dict[str, Any]:
+    """As watchers hear how a turn has ended."""
+    status = {"done": "completed", "failed": "failed"}.get(ended.status, "cancelled")
+    error = f"{ended.error.type}: {ended.error.message}" if ended.error else ended.note
+    return {"status": status, "output": ended.output, "citations": ended.citations, "error": error}
 
 
 def since(usage: Usage, before: Usage) -> Usage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from activities.wire import Message
 from agents.citation import Citation
@@ -63,6 +63,21 @@ class TurnInput(BaseModel):
     user: Party | None = None
 
 
+class RewindInput(BaseModel):
+    """Where a thread goes back to: before a turn, which is undone with those after it, or to a checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    turn: str | None = None
+    checkpoint: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> RewindInput:
+        if (self.turn is None) == (self.checkpoint is None):
+            raise ValueError("name a turn or a checkpoint")
+        return self
+
+
 class TurnError(BaseModel):
     """`type` is the name of an error's class: docs/failures.md lists them."""
 
@@ -75,7 +90,8 @@ class TurnError(BaseModel):
 class Turn(BaseModel):
     """`output` is what a run's result has. `into` names the turn that took this one up, by policy "steer".
 
-    `note` says what somebody should know of a turn that was stopped: effects that were not undone.
+    `note` says what somebody should know of a turn that was stopped: effects that were not undone. `before` is the
+    checkpoint of the state before it; the first turn of a thread has none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,6 +104,7 @@ class Turn(BaseModel):
     error: TurnError | None = Field(default=None, exclude_if=lambda value: value is None)
     note: str | None = Field(default=None, exclude_if=lambda value: value is None)
     into: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    before: str | None = Field(default=None, exclude_if=lambda value: value is None)
     usage: Usage = Usage()
 
     @property
@@ -115,26 +132,16 @@ class ThreadResult(BaseModel):
 
 
 class ArchivedPage(BaseModel):
-    """Where so many `messages` are kept that a summary stands for. `claim` is what the archive gave out for them."""
+    """Where so many `messages` are kept that a summary stands for, from `checkpoint` on. `claim` is what the archive
+    gave out for them, and `until` the message with which the conversation ended then.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     claim: dict[str, str]
     messages: int
-
-
-class Compacted(BaseModel):
-    """What was taken out of a conversation, the oldest page first. `until` was its last message then."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pages: list[ArchivedPage] = Field(default=[], exclude_if=operator.not_)
-    until: str | None = Field(default=None, exclude_if=operator.not_)
-
-    @property
-    def summary(self) -> str | None:
-        """The id of the message that stands for all pages."""
-        return f"perdure-summary-{len(self.pages)}" if self.pages else None
+    until: str | None = None
+    checkpoint: str
 
 
 class Conversation(BaseModel):
@@ -183,4 +190,4 @@ class ThreadState(BaseModel):
     queue: list[QueuedTurn]
     running: RunningTurn | None = None
     closing: bool = False
-    compacted: Compacted = Field(default=Compacted(), exclude_if=lambda given: not given.pages)
+    pages: list[ArchivedPage] = Field(default=[], exclude_if=operator.not_)

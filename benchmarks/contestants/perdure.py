@@ -15,11 +15,12 @@ from activities.sizes import Limits
 from agents import Agent, Registry, StepOptions, durable
 from benchmarks.chat import ChatModel, order_log
 from benchmarks.job import TOOLS, model
-from temporal.client import connect, token_log
+from temporal.client import connect
 from temporal.converter import DATA_CONVERTER
 from temporal.interceptors import GraphInterceptor
 from temporal.settings import Settings, WorkerSettings
 from temporal.storage import find_storage
+from temporal.streams import event_transport
 from temporal.target import Target
 from temporal.telemetry import configure_logging, forwarding_runtime
 from temporal.worker import WORKFLOWS, make_worker, ready_process, settle_memory
@@ -71,14 +72,14 @@ async def opened(address: str, task_queue: str, *, sandbox: bool = False) -> Asy
         configure_logging(settings.log)
         target = Target(address, "default", "the benchmark", storage=find_storage(settings, address, {}))
         client = await connect(target, runtime=forwarding_runtime())
-        with token_log(settings).writing() as tokens:
+        with event_transport(settings, target.namespace).publishing() as events:
             async with make_worker(
                 client,
                 settings,
                 registry=REGISTRY,
                 model_id=model_id,
                 chat_model=models.__getitem__,
-                tokens=tokens,
+                events=events,
             ):
                 settle_memory()
                 yield

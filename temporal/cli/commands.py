@@ -91,6 +91,23 @@ def result(run_id: RunId, as_json: AsJson = False) -> None:
     asyncio.run(show_result(read_settings(), run_id, as_json=as_json))
 
 
+@app.command(epilog="Example: `perdure watch research-1f3a9c02 --mode messages --mode updates --json`")
+def watch(
+    run_id: RunId,
+    after: Annotated[str | None, typer.Option("--after", metavar="EVENT", help="Id of the last event seen.")] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option("--mode", help="values, updates, messages, custom, tasks, debug, steps. All without it."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+) -> None:
+    """Show what a run does as it does it, from its beginning or from the state it has. Ctrl-C leaves the run alive."""
+    from temporal.cli.watch import watch_run
+    from temporal.settings import read_settings
+
+    asyncio.run(watch_run(read_settings(), run_id, after=after, modes=mode or [], as_json=as_json))
+
+
 @app.command(epilog='Example: `perdure send research "And in Python?" --thread customer-17`')
 def send(
     agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name; `perdure agents` lists them.")],
@@ -164,6 +181,93 @@ def close(thread: ThreadId) -> None:
     from temporal.settings import read_settings
 
     asyncio.run(close_thread(read_settings(), thread))
+
+
+Checkpoint = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="ID", help="One of `perdure history`; without it, the newest."),
+]
+
+
+@app.command(epilog="Example: `perdure state research-1f3a9c02 --json`")
+def state(run_id: RunId, checkpoint: Checkpoint = None, as_json: AsJson = False) -> None:
+    """Show the state of a run, running or finished, as of a checkpoint that it keeps."""
+    from temporal.cli.travel import show_state
+    from temporal.settings import read_settings
+
+    asyncio.run(show_state(read_settings(), run_id, checkpoint, as_json=as_json))
+
+
+@app.command(epilog="Example: `perdure history research-1f3a9c02`")
+def history(run_id: RunId, as_json: AsJson = False) -> None:
+    """Show what each superstep of a run did and cost, and from where it can be forked."""
+    from temporal.cli.travel import show_history
+    from temporal.settings import read_settings
+
+    asyncio.run(show_history(read_settings(), run_id, as_json=as_json))
+
+
+@app.command(epilog='Example: `perdure fork research-1f3a9c02 --input "And in short?" --model openai:gpt-5-mini`')
+def fork(
+    run_id: RunId,
+    checkpoint: Checkpoint = None,
+    state: Annotated[str | None, typer.Option("--state", metavar="JSON", help="Changes of the state.")] = None,
+    as_node: Annotated[
+        str | None, typer.Option("--as-node", help="The node that the changes seem to come from: it has run then.")
+    ] = None,
+    text: Annotated[str | None, typer.Option("--input", help="A new input, on top of the checkpoint.")] = None,
+    json_input: Annotated[bool, typer.Option("--json-input", help="The input is JSON that the graph takes.")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="In place of all models of the agent.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", help="Another agent with the same state and nodes.")] = None,
+    context: Annotated[str | None, typer.Option("--context", metavar="JSON", help="Another context.")] = None,
+    fork_id: Annotated[str | None, typer.Option("--id", help="The new run's id.")] = None,
+    repeat_effects: Annotated[
+        bool, typer.Option("--repeat-effects", help="Do again what tools did after the checkpoint.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it, print its id, and leave.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run where another one was, with something changed. The other one stays as it is."""
+    from temporal.cli.run import read_input
+    from temporal.cli.travel import fork_run, read_json
+    from temporal.settings import read_settings
+
+    change = {
+        "state": read_json(state, "--state"),
+        "as_node": as_node,
+        "input": None if text is None else read_input(text, is_json=json_input),
+        "model": model,
+        "agent": agent,
+        "context": read_json(context, "--context"),
+        "fork_id": fork_id,
+    }
+    asyncio.run(
+        fork_run(
+            read_settings(),
+            run_id,
+            checkpoint,
+            change,
+            repeat_effects=repeat_effects,
+            as_json=as_json,
+            detach=detach,
+        )
+    )
+
+
+@app.command(epilog="Example: `perdure rewind support-1f3a9c02 --turn 3b9e...`")
+def rewind(
+    thread_id: Annotated[str, typer.Argument(metavar="THREAD", help="The thread's id.")],
+    turn: Annotated[str | None, typer.Option("--turn", metavar="ID", help="Undo this turn and those after it.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", metavar="ID", help="Go back to this one, between two turns.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a thread back to what it was. What its tools did meanwhile stays, and is told. A run is forked instead."""
+    from temporal.cli.travel import rewind_thread
+    from temporal.settings import read_settings
+
+    asyncio.run(rewind_thread(read_settings(), thread_id, turn, checkpoint, as_json=as_json))
 
 
 @app.command()

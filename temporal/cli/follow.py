@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from activities.events import TokenEvent
 from temporal.cli.errors import say
 from temporal.client import ServerUnreachable
+from temporal.writing import Writing
 from workflows.contracts import INGEST_WORKFLOW
 
 if TYPE_CHECKING:
@@ -92,12 +94,11 @@ def _asked(run: Run, question: Question) -> str:
 
 
 async def _show_tokens(run: Run, display: Display) -> None:
-    """A later attempt of a step begins its text anew."""
-    written: dict[tuple[str, int], str] = {}
-    async for token in run.tokens():
-        place = token.step, token.attempt
-        written[place] = written.get(place, "") + token.text
-        display.writing(written[place])
+    writing = Writing()
+    async with aclosing(run.events()) as events:
+        async for event in events:
+            if writing.apply(event):
+                display.writing(writing.text if isinstance(event, TokenEvent) else "")
 
 
 async def _report_progress(run: Run, display: Display) -> None:

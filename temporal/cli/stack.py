@@ -16,12 +16,13 @@ import typer
 from activities.sources import InstalledDocumentation
 from temporal.cli.display import open_display
 from temporal.cli.errors import INTERRUPTED
-from temporal.client import Agents, Run, RunExists, connect, token_log
+from temporal.client import Agents, Run, RunExists, connect
 from temporal.dev.process import Child, Command
 from temporal.dev.stack import FixedPorts, Stack, open_stack
 from temporal.dev.weaviate import Weaviate
 from temporal.settings import read_environment
 from temporal.storage import find_storage
+from temporal.streams import event_transport
 from temporal.target import Target
 from workflows.contracts import AGENT_WORKFLOW, IngestInput
 
@@ -92,7 +93,8 @@ async def open_local(settings: Settings, display: Display) -> AsyncIterator[Loca
             settings.ui_url or addresses.ui_url,
             storage=find_storage(settings, addresses.temporal_address, read_environment()),
         )
-        yield Local(stack, Agents(await connect(target), target, settings.task_queue, token_log(settings)))
+        transport = event_transport(settings, target.namespace)
+        yield Local(stack, Agents(await connect(target), target, settings.task_queue, transport))
 
 
 def _weaviate(settings: Settings) -> Weaviate | Path | None:

@@ -84,9 +84,8 @@ async def _said(thread: Thread, given: Any, policy: Policy | None, turn_id: str 
     if as_json:
         return await thread.send(given, policy=policy, id=turn_id)
     with open_display() as display:
-        taken = await thread.send(given, wait=False, policy=policy, id=turn_id)
         async with announcing_waits(thread.run, display):
-            return await thread.wait(taken.id)
+            return await thread.send(given, policy=policy, id=turn_id)
 
 
 def _show(thread: Thread, agent: str, turn: Turn, *, as_json: bool) -> None:

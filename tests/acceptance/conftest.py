@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.events import TokenLog
+from activities.event_log import EventLog
 from temporal.client import Agents, connect
 from temporal.dev.process import Child, Command
 from temporal.dev.stack import Stack
@@ -45,7 +45,7 @@ class Place:
 
     async def agents(self) -> Agents:
         return Agents(
-            await connect(self.target), self.target, "perdure", TokenLog(self.stack.addresses.state / "tokens.db")
+            await connect(self.target), self.target, "perdure", EventLog(self.stack.addresses.state / "events.db")
         )
 
     async def start_worker(self, **variables: str) -> Child:

@@ -9,7 +9,9 @@ from contextlib import aclosing
 
 import pytest
 
+from activities.events import TokenEvent
 from temporal.client import Agents
+from temporal.writing import Writing
 from tests.acceptance.conftest import PATIENCE, Place
 from tests.integration.provider_server import Provider, Reply, serve_provider
 
@@ -61,18 +63,19 @@ async def test_a_provider_that_is_busy_is_asked_again_and_the_run_shows_it(model
 async def test_a_watcher_reads_the_answer_as_it_is_written(modelled: Place, provider: Provider) -> None:
     provider.will_reply(SEARCH, ANSWER)
     agents: Agents = await modelled.agents()
-    agents = Agents(agents.client, agents.target, QUEUE, agents.log)
+    agents = Agents(agents.client, agents.target, QUEUE, agents.transport)
 
     run = await agents.start("research", "How is an activity told to stop?")
-    text = ""
-    async with asyncio.timeout(PATIENCE), aclosing(run.tokens()) as tokens:
-        async for token in tokens:
-            text += token.text
-            if "notified." in text:
+    writing = Writing()
+    async with asyncio.timeout(PATIENCE), aclosing(run.events()) as events:
+        async for event in events:
+            if isinstance(event, TokenEvent):
+                writing.apply(event)
+            if "notified." in writing.text:
                 break
     await run.result()
 
-    assert text.strip() == "An activity must heartbeat to be notified."
+    assert writing.text.strip() == "An activity must heartbeat to be notified."
 
 
 async def test_the_key_is_in_no_history_and_no_log(modelled: Place, provider: Provider) -> None:

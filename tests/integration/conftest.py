@@ -62,6 +62,7 @@ class Bench:
     activities: list[Any]
     store: Any = None
     others: list[Agent] = field(default_factory=list)
+    events: Any = None
 
     @property
     def registry(self) -> Registry:
@@ -80,6 +81,7 @@ class Bench:
             chat_model=lambda _id: self.model,
             activities=self.activities,
             store=self.store,
+            events=self.events,
         )
 
     async def start(

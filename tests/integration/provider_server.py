@@ -20,8 +20,9 @@ class Reply:
     """What one request is answered. `tool_calls` are pairs of a name and its arguments. A `{marker}` in the text
     stands for the first marker, `[a3f9c2]`, of the passages that the request has.
 
-    `held` answers nothing until the server closes; `broken` cuts the connection in the middle of the stream;
-    `late_error` is an error that comes after the stream has begun.
+    `held` answers nothing until the server closes; `broken` cuts the connection in the middle of the stream, and
+    `stalled` says no more from there on until the server closes; `late_error` is an error that comes after the stream
+    has begun.
     """
 
     text: str = "Hello there."
@@ -32,6 +33,7 @@ class Reply:
     late_error: dict[str, Any] | None = None
     held: bool = False
     broken: bool = False
+    stalled: bool = False
     input_tokens: int = 11
     output_tokens: int = 5
 
@@ -100,7 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif reply.status != 200:
             self._send({"error": reply.error}, reply.status, reply.headers)
         elif request.get("stream"):
-            self._stream(reply, with_usage=bool((request.get("stream_options") or {}).get("include_usage")))
+            with_usage = bool((request.get("stream_options") or {}).get("include_usage"))
+            self._stream(reply, provider.closing, with_usage=with_usage)
         else:
             self._send(_completion(reply), 200, reply.headers)
 
@@ -113,15 +116,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _stream(self, reply: Reply, *, with_usage: bool) -> None:
+    def _stream(self, reply: Reply, closing: threading.Event, *, with_usage: bool) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.send_header("connection", "close")
         self.end_headers()
         pieces = list(_pieces(reply))
-        for piece in pieces[: len(pieces) // 2] if reply.broken else pieces:
+        for piece in pieces[: len(pieces) // 2] if reply.broken or reply.stalled else pieces:
             self._event(json.dumps(_chunk([piece])))
+        if reply.stalled:
+            closing.wait()
+            return
         if reply.broken:
             return
         if reply.late_error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from benchmarks.contestants.streams import TOKENS
 from benchmarks.growth import WHOLE, hold_chats
 from benchmarks.load import Load
 from benchmarks.replay import replay_chats
 from benchmarks.roster import BARE, DEEPAGENTS, IN_MEMORY, LOCAL, OFFICIAL
 from benchmarks.rounds import run_rounds
+from benchmarks.streams import EMBEDDED, hear_streams
 
 ONE = Load(at_once=1, runs=1)
 
@@ -39,3 +41,10 @@ async def test_all_chats_are_held_and_replayed() -> None:
     assert {(sample.contestant.name, sample.case) for sample in replays.samples} == {
         (contestant.name, size) for contestant in chatters for size in (1, 2)
     }
+
+
+async def test_all_streams_are_heard() -> None:
+    streams = await hear_streams(1, progress=ignore)
+
+    assert {len(heard.every) for heard in streams.heard} == {TOKENS}
+    assert EMBEDDED in [heard.contestant for heard in streams.heard]

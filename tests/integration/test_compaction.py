@@ -108,6 +108,13 @@ async def talked(talk: Talk, *given: str, pages: int = 0) -> list[dict[str, Any]
     return turns
 
 
+async def begun(model: Summarising) -> None:
+    """Once a summary is being written."""
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while not model.summarised:
+            await asyncio.sleep(PAUSE)
+
+
 async def test_a_long_conversation_becomes_short_and_stays_readable(bench, storing, cached_workflows) -> None:
     made = bench(compacting(), Summarising(), on=storing, cached=cached_workflows)
 
@@ -301,9 +308,7 @@ async def test_a_thread_can_be_cancelled_while_it_is_summarised(bench, storing) 
     async with made.worker():
         talk = await begin(made)
         await talked(talk, LONG, "two")
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            while not model.summarised:
-                await asyncio.sleep(PAUSE)
+        await begun(model)
         await talk.handle.cancel()
         with pytest.raises(WorkflowFailureError) as caught:
             await talk.handle.result()
@@ -382,3 +387,61 @@ async def test_a_summary_of_langchain_s_own_middleware_goes_along(bench, storing
     assert [turn["status"] for turn in turns] == ["done", "done"]
     assert len(made.model.summarised) == 1
     assert kinds == ["said"] * 3
+
+
+async def test_a_thread_that_is_rewound_has_no_more_pages_than_it_had_then(bench, storing) -> None:
+    made = bench(compacting(), Summarising(), on=storing)
+
+    async with made.worker():
+        talk = await begin(made)
+        await talk.say("one", id="one")
+        await talk.say(LONG, id="long")
+        await talked(talk, "three", pages=1)
+        await talk.handle.execute_update("rewind", {"turn": "long"})
+        rewound = shown(await thread_of(made, talk).messages())
+        await talked(talk, LONG, "three", pages=1)
+        again = shown(await thread_of(made, talk).messages())
+        await talk.close()
+
+    await talk.histories()
+    assert rewound == ["said: one", "said: 2: one"]
+    assert [each.partition(":")[0] for each in again] == ["compacted"] * 4 + ["summary"] + ["said"] * 2
+    assert again[:2] == ["compacted: one", "compacted: 2: one"]
+
+
+async def test_a_rewind_while_a_summary_is_written_is_not_undone_by_it(bench, storing) -> None:
+    model = Summarising(slow=True)
+    made = bench(compacting(), model, on=storing)
+
+    async with made.worker():
+        talk = await begin(made)
+        await talk.say("one", id="one")
+        await talk.say(LONG, id="long")
+        await talk.say("x" * 60, id="last")
+        await begun(model)
+        await talk.handle.execute_update("rewind", {"turn": "long"})
+        model.slow = False
+        await talk.say("four")
+        conversation = shown(await thread_of(made, talk).messages())
+        await talk.close()
+
+    await talk.histories()
+    assert conversation == ["said: one", "said: 2: one", "said: four", "said: 4: four"]
+
+
+async def test_a_fork_has_pages_of_its_own(bench, storing) -> None:
+    made = bench(compacting(), Summarising(), on=storing)
+    [driver] = storing.data_converter.external_storage.drivers
+
+    async with made.worker():
+        talk = await begin(made)
+        await talked(talk, LONG, "two", pages=1)
+        thread = thread_of(made, talk)
+        fork = await thread.agents.fork(thread.id)
+        await talk.close()
+        await collect(driver.blobs, storing, closed_for=AT_ONCE, fresh=AT_ONCE)
+        forked = await thread.agents.find_thread(fork.id)
+        read = shown(await forked.messages())
+        await forked.close()
+
+    assert read[:2] == [f"compacted: {LONG}", f"compacted: 2: {LONG}"]

@@ -19,12 +19,15 @@ from pydantic import BaseModel
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 
+from activities.event_log import EventLog
 from agents import Agent, Resources, durable, idempotency_key
 from agents.testing import ScriptedModel, call, run_live
+from temporal.client import Agents
 from temporal.converter import data_converter, payload_limits
 from temporal.progress import watch_steps
 from temporal.replay import replay_strictly
 from temporal.storage import StorageLocation
+from temporal.target import Target
 from tests.integration.cases import add, agent_with, confirm
 from tests.integration.chat import BYE, RULES, Looking, Talk, characters, chatting, texts
 from tests.integration.conftest import Bench, impatient_client, steps
@@ -91,6 +94,24 @@ async def test_a_long_turn_goes_on_in_new_executions_and_answers_as_plain_langgr
     assert [step for history in histories for step in steps(history)] == ["call_model", "add"] * 40 + ["call_model"]
     assert len(histories) > 4
     assert all(len(history.events) < 2 * LONG for history in histories)
+
+
+async def test_watchers_hear_a_run_through_its_executions(bench, tmp_path) -> None:
+    made = bench(agent_with(add), ScriptedModel(script=chatter(12)))
+    log = EventLog(tmp_path / "events.db")
+
+    with log.publishing() as made.events:
+        async with made.worker():
+            run = await Agents(made.client, Target("test", "default", "a test"), made.settings.task_queue, log).start(
+                "worker", "Count."
+            )
+            events = [event async for event in run.events()]
+
+    told = [event for event in events if event.attempt is None]
+    assert [event.sequence for event in told] == list(range(1, len(told) + 1))
+    states = [event.state for event in told if event.type == "run"]
+    assert states == ["started", *["continued"] * (len(states) - 1)]
+    assert len(states) > 1
 
 
 async def test_a_hundred_tool_calls_on_a_long_conversation_are_one_turn(bench, storing) -> None:

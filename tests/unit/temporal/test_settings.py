@@ -110,3 +110,15 @@ def test_each_setting_says_where_it_comes_from(monkeypatch, env_file):
         ".env",
         "default",
     )
+
+
+def test_the_password_of_a_stream_is_shown_nowhere(monkeypatch, env_file):
+    monkeypatch.setenv("PERDURE_STREAM__URL", "redis://user:canary@host:6379/0")
+    rows = {row.variable: row for row in describe(read_settings(env_file), env_file)}
+    monkeypatch.setenv("PERDURE_STREAM__URL", "http://user:canary@host")
+
+    with pytest.raises(InvalidSettings, match="PERDURE_STREAM__URL can't be used: expected a URL") as refused:
+        read_settings(env_file)
+
+    assert "canary" not in rows["PERDURE_STREAM__URL"].value
+    assert "canary" not in str(refused.value)
