@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
 from activities.model import tokens
+from activities.providers import EXTRACTIVE
 from activities.transcript import TranscriptPart
 from activities.wire import Message
 from agents.compaction import PLACE, PROMPT
-from agents.errors import FatalError, ServiceUnavailable
+from agents.errors import FatalError, ServiceUnavailable, UnknownModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,11 @@ class Compactions:
         if compaction is None or self._archive is None:
             raise FatalError(
                 f"This worker has no compaction for agent {request.agent!r}: it has another version of it."
+            )
+        if request.model == EXTRACTIVE:
+            raise UnknownModel(
+                "No language model is configured, and the built-in one writes no summaries. Name one: PERDURE_MODEL, "
+                "or Compaction(model=...)."
             )
         _, known = await self._transcripts.open(request.transcript)
         messages = list(known[request.skip :])

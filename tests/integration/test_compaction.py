@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import SummarizationMiddleware
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain.agents.middleware import SummarizationMiddleware, after_agent
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, RemoveMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from pydantic import Field
@@ -213,6 +213,22 @@ async def test_a_summary_that_fails_is_told_and_tried_again(bench, storing) -> N
     assert [said.kind for said in conversation] == ["compacted"] * 4 + ["summary"] + ["said"] * 2
 
 
+async def test_the_built_in_model_is_no_summariser(bench, storing) -> None:
+    made = bench(compacting(compaction=replace(BRIEF, model="extractive")), Summarising(), on=storing)
+
+    async with made.worker():
+        talk = await begin(made)
+        await talked(talk, LONG, "two")
+        third = await talk.say("three")
+        [_, second, _] = await talk.turns()
+        await talk.close()
+
+    await talk.histories()
+    assert "UnknownModel: No language model is configured" in second["note"]
+    assert third["output"] == "6: three"
+    assert made.model.summarised == []
+
+
 async def test_what_is_compacted_is_not_sent_again(bench, storing) -> None:
     made = bench(compacting(compaction=replace(BRIEF, tokens=30_000)), Summarising(), on=storing)
 
@@ -387,6 +403,25 @@ async def test_a_summary_of_langchain_s_own_middleware_goes_along(bench, storing
     assert [turn["status"] for turn in turns] == ["done", "done"]
     assert len(made.model.summarised) == 1
     assert kinds == ["said"] * 3
+
+
+async def test_what_was_compacted_stays_readable_when_the_graph_drops_the_summary(bench, storing) -> None:
+    @after_agent
+    def forget(state: Any, _runtime: Any) -> dict[str, Any] | None:
+        dropped = [each for each in state["messages"] if str(each.id).startswith("perdure-summary")]
+        return {"messages": [RemoveMessage(each.id) for each in dropped]} if dropped else None
+
+    made = bench(compacting(middleware=[forget]), Summarising(), on=storing)
+
+    async with made.worker():
+        talk = await begin(made)
+        await talked(talk, LONG, "two", pages=1)
+        await talk.say("three")
+        read = shown(await thread_of(made, talk).messages())
+        await talk.close()
+
+    assert read[:2] == [f"compacted: {LONG}", f"compacted: 2: {LONG}"]
+    assert read[2:] == ["said: two", "said: 4: two", "said: three", "said: 5: three"]
 
 
 async def test_a_thread_that_is_rewound_has_no_more_pages_than_it_had_then(bench, storing) -> None:
