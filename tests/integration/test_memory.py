@@ -23,12 +23,16 @@ from activities.lexical import LexicalEmbedder
 from activities.weaviate_items import WeaviateItems
 from activities.weaviate_store import WeaviateStore
 from agents import Agent, Resources
+from agents.errors import InvalidInput
 from agents.testing import ScriptedModel, call
+from temporal.client import Agents
 from temporal.dev.stack import Stack
+from temporal.target import Target
+from tests.integration.cases import agent_with
 from tests.integration.conftest import Bench
 from tests.integration.documents import connection
 from tests.integration.test_agent_workflow import GREETING
-from tests.integration.threads import begin
+from tests.integration.threads import Strict, begin
 
 if TYPE_CHECKING:
     from activities.store import MakeStore
@@ -195,3 +199,36 @@ async def test_the_turns_of_a_thread_have_its_memories_and_a_stranger_is_refused
         "The thread's user is 'ada', and not 'eve'.",
     ]
     assert len(await talk.histories()) > 1
+
+
+async def test_a_client_goes_on_with_no_thread_of_another_tenant(bench) -> None:
+    made = bench(agent_with(), Strict())
+    agents = Agents(made.client, Target("the test's", "default", "the test"), made.settings.task_queue)
+
+    async with made.worker():
+        own = agents.thread("worker", f"thread-{uuid.uuid4().hex[:8]}", **ADA)
+        await own.send("one")
+        stranger = agents.thread("worker", own.id, **EVE)
+        with pytest.raises(InvalidInput, match="The thread's tenant is 'acme', and not 'evil'"):
+            await stranger.send("two")
+        await own.close()
+        await own.result()
+        with pytest.raises(InvalidInput, match="The thread's tenant is 'acme', and not 'evil'"):
+            await stranger.send("two")
+        again = await own.send("three")
+        await own.close()
+
+    assert again.output == "3: three"
+
+
+async def test_a_fork_works_for_whom_its_source_did(bench, make_store) -> None:
+    made = bench(in_a_node(), GREETING, store=make_store)
+    agents = Agents(made.client, Target("the test's", "default", "the test"), made.settings.task_queue)
+
+    async with made.worker():
+        run = await made.start("one", **ADA)
+        await run.result()
+        fork = await agents.fork(run.id, input={"messages": [("user", "two")]})
+        output = (await fork.result()).output
+
+    assert output == f"{['one', 'two']} in {[('memories',)]}"
