@@ -31,6 +31,7 @@ from activities.telling import Written
 from activities.tool import MovedMessages, put_back, task_config, types_of
 from activities.wire import Types, decode, encode, hints_of, types_in
 from agents.graph import activity_name, activity_parts, compiled_graph, function_of, task_body
+from agents.memory import SHARED, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -56,6 +57,7 @@ class NodeRequest(BaseModel):
 
     agent: str
     node: str
+    scope: Scope = Field(default=SHARED, exclude_if=SHARED.__eq__)
     input: Any
     messages: list[MovedMessages] = []
     context: Any = None
@@ -120,7 +122,7 @@ class NodeCalls:
         registry: Registry,
         transcripts: TranscriptCache,
         resources: Callable[[Agent], Resources],
-        store_of: Callable[[str], BaseStore] | None = None,
+        store_of: Callable[[str, Scope], BaseStore] | None = None,
     ) -> None:
         self._registry = registry
         self._transcripts = transcripts
@@ -150,7 +152,7 @@ class NodeCalls:
         given = {"input": request.input}
         await put_back(given, request.messages, self._transcripts)
         written = Written(request.metadata)
-        store = self._store_of(request.agent) if self._store_of else None
+        store = self._store_of(request.agent, request.scope) if self._store_of else None
         config = _config(request, part, live.types, written, store)
         try:
             kind, value, schema = await _outcome(part, decode(given["input"], live.types), config)

@@ -120,7 +120,7 @@ class ToolProcesses:
         while (message := await process.receive()) is not None:
             match message:
                 case Asked():
-                    await process.send(await self._stored(message))
+                    await process.send(await self._stored(message, call))
                 case Beat():
                     activity.heartbeat(*message.details)
                 case Wrote():
@@ -136,9 +136,11 @@ class ToolProcesses:
                     raise message.error()
         raise _died(call, await process.kill())
 
-    async def _stored(self, message: Asked) -> Stored | Failed:
+    async def _stored(self, message: Asked, call: Call) -> Stored | Failed:
+        """For whom, the call says, and not the process."""
+        whose = {"agent": call.request.agent, "scope": call.request.scope}
         try:
-            return Stored(response=await self._store(message.request))
+            return Stored(response=await self._store(message.request.model_copy(update=whose)))
         except Exception as error:  # noqa: BLE001 -- the body's to handle
             return Failed.by(error)
 

@@ -23,6 +23,7 @@ from activities.items import refuse_unknown_operators
 from activities.tool import types_of
 from activities.wire import decode, encode
 from agents.errors import NoStore
+from agents.memory import SHARED, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from activities.items import Namespace
     from activities.wire import Types
     from agents.registry import Registry
+
+    MakeStore = Callable[[Types, Namespace], BaseStore]
 
 STORE = "store"
 
@@ -90,7 +93,10 @@ class FoundItem(_Message):
 
 
 class StoreRequest(_Message):
+    """`scope` is the part of the store that the operations see."""
+
     agent: str
+    scope: Scope = Field(default=SHARED, exclude_if=SHARED.__eq__)
     operations: list[Operation]
 
 
@@ -172,21 +178,24 @@ def _item_fields(found: FoundItem, types: Types) -> dict[str, Any]:
 
 
 class Stores:
-    """The activity, with what it needs: `make` gives the store of an agent that has these types."""
+    """The activity, with what it needs: `make` gives the part of the store below a namespace, for an agent that has
+    these types.
+    """
 
-    def __init__(self, *, registry: Registry, make: Callable[[Types], BaseStore] | None = None) -> None:
+    def __init__(self, *, registry: Registry, make: MakeStore | None = None) -> None:
         self._registry = registry
         self._make = make
         self._types = {agent.name: types_of(agent) for agent in registry}
 
-    def of(self, agent: str) -> BaseStore:
-        return self._make(self._types[agent]) if self._make else _NoStore()
+    def of(self, agent: str, scope: Scope) -> BaseStore:
+        return self._make(self._types[agent], scope) if self._make else _NoStore()
 
     @activity.defn(name=STORE)
     async def store(self, request: StoreRequest) -> StoreResponse:
         types = self._types[self._registry[request.agent].name]
         ops = [op_of(operation, types) for operation in request.operations]
-        return StoreResponse(results=[_found(result) for result in await self.of(request.agent).abatch(ops)])
+        found = await self.of(request.agent, request.scope).abatch(ops)
+        return StoreResponse(results=[_found(result) for result in found])
 
 
 def _found(result: Result) -> Any:

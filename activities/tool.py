@@ -26,6 +26,7 @@ from activities.transcript import TranscriptPart
 from activities.wire import TAG, Types, decode, encode, types_in
 from agents.errors import NotBegun, PerdureError
 from agents.idempotency import IDEMPOTENCY_KEY
+from agents.memory import SHARED, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -60,7 +61,7 @@ class MovedMessages(BaseModel):
 
 class ToolRequest(BaseModel):
     """`arguments` are encoded. `runtime` names the argument that takes a `ToolRuntime`, `stores` those that take the
-    store, `answers` the answers, encoded, to the interrupts that the body has raised so far.
+    store, of which it sees `scope`, `answers` the answers, encoded, to the interrupts that the body has raised so far.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +74,7 @@ class ToolRequest(BaseModel):
     messages: list[MovedMessages] = []
     runtime: dict[str, RuntimeData] = {}
     stores: list[str] = Field(default=[], exclude_if=operator.not_)
+    scope: Scope = Field(default=SHARED, exclude_if=SHARED.__eq__)
     configurable: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     tags: list[str] = []
@@ -103,7 +105,7 @@ class ToolCalls:
         registry: Registry,
         transcripts: TranscriptCache,
         bodies: Bodies,
-        store_of: Callable[[str], BaseStore] | None = None,
+        store_of: Callable[[str, Scope], BaseStore] | None = None,
     ) -> None:
         self._registry = registry
         self._transcripts = transcripts
@@ -127,7 +129,7 @@ class ToolCalls:
     async def _call(self, request: ToolRequest) -> ToolResponse:
         agent = self._registry[request.agent]
         tool = agent.tool(request.tool)
-        store = self._store_of(request.agent) if self._store_of else None
+        store = self._store_of(request.agent, request.scope) if self._store_of else None
         place = self._bodies.place(agent, tool)
         with _before_the_body():
             opened = await _opened(request, self._transcripts, encode if place == "process" else list)

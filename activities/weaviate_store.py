@@ -1,7 +1,8 @@
 """LangGraph's store, kept in Weaviate. Runs in activities, and live.
 
-All runs of all agents share the items: namespaces are what keeps them apart. Plain LangGraph's `InMemoryStore` says
-what each operation must give; here an item that is written again keeps the time at which it was made.
+All runs of all agents share a collection, and a `root` keeps those apart who must not meet. Plain LangGraph's
+`InMemoryStore` says what each operation must give; here an item that is written again keeps the time at which it was
+made.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class WeaviateStore(BaseStore):
     `root` is put before all namespaces and taken off again: whoever is given the store sees nothing outside it.
     """
 
-    def __init__(self, items: WeaviateItems, types: Types, *, root: Namespace = ()) -> None:
+    def __init__(self, items: WeaviateItems, types: Types, root: Namespace = ()) -> None:
         self._items = items
         self._types = types
         self._root = root

@@ -2,6 +2,7 @@
 
 from agents.agent import Agent, LiveResources, Resources
 from agents.approval import Approval
+from agents.compaction import Compaction
 from agents.idempotency import idempotency_key
 from agents.options import Done, StepOptions, ToolOptions, durable, step_config
 from agents.registry import Registry
@@ -9,6 +10,7 @@ from agents.registry import Registry
 __all__ = [
     "Agent",
     "Approval",
+    "Compaction",
     "Done",
     "LiveResources",
     "Registry",

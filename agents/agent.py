@@ -10,12 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from langchain_core.runnables import RunnableLambda
+from langgraph.config import get_store
 from langgraph.store.memory import InMemoryStore
 
 from agents.approval import Approval, approval_of
+from agents.compaction import Compaction  # noqa: TC001 -- a field's type
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
 from agents.graph import compiled_graph
+from agents.memory import MEMORIES
 from agents.options import StepOptions, tool_options
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from langgraph.pregel import Pregel
     from langgraph.store.base import BaseStore
 
+    from agents.memory import Memory
+
     # A graph's four type parameters are its author's; nothing here depends on them.
     Graph = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
 
@@ -38,7 +43,16 @@ DURABILITIES = get_args(Durability)
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 RESERVED = frozenset(
-    {"call_model", "retrieve", "store", "prepare_collection", "list_documents", "ingest_documents", "remove_missing"}
+    {
+        "call_model",
+        "compact",
+        "retrieve",
+        "store",
+        "prepare_collection",
+        "list_documents",
+        "ingest_documents",
+        "remove_missing",
+    }
 )
 """Activities of Perdure's own: a tool is an activity that has the tool's name."""
 
@@ -73,7 +87,8 @@ class Agent:
     by the names of the graph's functional tasks, what the metadata of a node say: which run as activities, and how.
     `isolation` says where tools run, all of them or by name; the others run where their kind does. `approve` says which
     calls a person must approve, of tools that do not say it themselves: "always", "never", a CEL expression or an
-    `Approval`.
+    `Approval`. `memory` says whose runs share what a run keeps in the store: its user's, its tenant's, or everybody's.
+    `compaction` makes the conversations of threads shorter that become long.
 
     A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
     superstep, which costs a tenth of a millisecond and more where the state is large.
@@ -95,6 +110,8 @@ class Agent:
     store_step: StepOptions = field(default_factory=lambda: StepOptions(timeout=timedelta(seconds=30)))
     isolation: Isolation | Mapping[str, Isolation] = field(default_factory=dict)
     approve: str | Approval = "never"
+    memory: Memory = "user"
+    compaction: Compaction | None = None
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -108,6 +125,8 @@ class Agent:
             )
         if self.durability not in DURABILITIES:
             raise ValueError(f"Agent {self.name!r}: `durability` is 'exit' or 'sync', and not {self.durability!r}.")
+        if self.memory not in MEMORIES:
+            raise ValueError(f"Agent {self.name!r}: `memory` is one of {', '.join(MEMORIES)}, and not {self.memory!r}.")
         approval_of(self.approve)
         names = [tool.name for tool in self.tools]
         if taken := RESERVED.intersection(names):
@@ -164,5 +183,13 @@ async def run_agent(agent: Agent, resources: LiveResources, given: Any) -> Any:
 
 
 async def final_state(agent: Agent, resources: LiveResources, given: Any) -> Any:
-    graph = compiled_graph(agent, resources).copy({"store": resources.store})
+    graph = compiled_graph(agent, resources).copy({"store": _store_around() or resources.store})
     return await graph.ainvoke(graph_input(graph, given), {"recursion_limit": agent.recursion_limit})
+
+
+def _store_around() -> BaseStore | None:
+    """The store of the graph that calls, if one does: whoever it works for, so does the agent that it calls."""
+    try:
+        return get_store()
+    except (KeyError, RuntimeError):
+        return None

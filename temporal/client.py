@@ -245,15 +245,17 @@ class Agents:
         *,
         run_id: str | None = None,
         context: dict[str, Any] | None = None,
+        tenant: str | None = None,
+        user: str | None = None,
         model: str | None = None,
     ) -> Run:
         """`question` is a text, or the JSON that the agent's graph takes. A `run_id` is used once and never again.
 
-        `context` becomes `runtime.context`, where the graph has a `context_schema`. `model` takes the place of all
-        models that the agent asks for.
+        `context` becomes `runtime.context`, where the graph has a `context_schema`. `tenant` and `user` say for whom
+        the run is, and so which memories it has. `model` takes the place of all models that the agent asks for.
         """
         try:
-            given = AgentInput(agent=agent, input=question, context=context, model=model)
+            given = AgentInput(agent=agent, input=question, context=context, tenant=tenant, user=user, model=model)
         except ValidationError as error:
             raise InvalidInput(f"Agent {agent!r} can't be given this: {explain(error)}.") from None
         if isinstance(question, str) and not question.strip():
@@ -268,14 +270,17 @@ class Agents:
         policy: Policy = "enqueue",
         idle: float = IDLE_SECONDS,
         context: dict[str, Any] | None = None,
+        tenant: str | None = None,
+        user: str | None = None,
     ) -> Thread:
         """The conversation of that id, which begins with its first turn; without an id, a new one.
 
         `policy` says what becomes of a turn that is sent while another one runs, `idle` after how many seconds without
-        any the thread ends by itself. Both are for a thread that is not there yet.
+        any the thread ends by itself. Both are for a thread that is not there yet. One that is there, of another agent,
+        `tenant` or `user`, takes no turn from here.
         """
         try:
-            start = ThreadInput(agent=agent, policy=policy, idle=idle, context=context)
+            start = ThreadInput(agent=agent, policy=policy, idle=idle, context=context, tenant=tenant, user=user)
         except ValidationError as error:
             raise InvalidInput(f"A thread of agent {agent!r} can't be started so: {explain(error)}.") from None
         return Thread(self, thread_id or f"{agent}-{secrets.token_hex(4)}", start)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 from temporalio.client import (
@@ -25,19 +25,29 @@ from temporalio.service import RPCError, RPCStatusCode
 
 import agents.errors
 from agents.errors import InvalidInput, ThreadClosed
+from temporal.archive import require_archive
 from temporal.outcome import failed_run
 from workflows.contracts import explain
-from workflows.turns import THREAD_WORKFLOW, ThreadInput, ThreadResult, Turn, TurnInput, Turns
+from workflows.turns import THREAD_WORKFLOW, Conversation, ThreadInput, ThreadResult, Turn, TurnInput, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from langchain_core.messages import BaseMessage
     from temporalio.client import WorkflowHandle
 
     from temporal.client import Agents, Run
     from workflows.contracts import Question
     from workflows.rewinding import Rewound
     from workflows.turns import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of a conversation: as it was said, or a summary, or what was said and has a summary in its place."""
+
+    kind: Literal["said", "summary", "compacted"]
+    message: BaseMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +78,9 @@ class Thread:
         `ThreadBusy` or `ThreadClosed` where the turn is not taken; a turn that fails says so in its `status`.
         """
         name = id or f"turn-{secrets.token_hex(8)}"
-        agent = self.start.agent if self.start else None
+        whose = self.start.model_dump(include={"agent", "tenant", "user"}) if self.start else {}
         try:
-            turn = TurnInput(input=given, id=name, policy=policy, wait=wait, agent=agent)
+            turn = TurnInput(input=given, id=name, policy=policy, wait=wait, **whose)
         except ValidationError as error:
             raise InvalidInput(f"This can't be sent to thread {self.id!r}: {explain(error)}.") from None
         with self._explained():
@@ -90,6 +100,20 @@ class Thread:
         with self._explained():
             found: Turns = await self._handle.query("turns", result_type=Turns)
         return found
+
+    async def messages(self) -> list[Said]:
+        """The whole conversation, with what the graph no longer has of it, and the summary that it has instead.
+
+        Raises `StorageMismatch` or `PayloadMissing` where what was taken out can't be read.
+        """
+        with self._explained():
+            found: Conversation = await self._handle.query("messages", result_type=Conversation)
+        archive = require_archive(self.agents.client) if found.pages else None
+        pages = [await archive.read(page.claim) for page in found.pages] if archive else []
+        compacted = [Said("compacted", message) for page in pages for message in page.messages]
+        kept = [Said("summary" if each.id == found.summary else "said", each) for each in found.messages]
+        before = next((place for place, each in enumerate(kept) if each.kind == "summary"), 0)
+        return [*kept[:before], *compacted, *kept[before:]]
 
     async def questions(self) -> list[Question]:
         """What waits for an answer."""

@@ -28,6 +28,7 @@ from agents.errors import (
     ThreadBusy,
     ThreadClosed,
 )
+from temporal.archive import require_archive
 from temporal.converter import DATA_CONVERTER
 from workflows.continuation import FORK, MARK
 from workflows.fork import Fork, ForkSource
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from temporal.client import Agents, Run
     from workflows.contracts import AgentInput
     from workflows.fork import RepeatedEffect
+    from workflows.turns import ArchivedPage
 
 PATIENCE = (timedelta(seconds=10), timedelta(seconds=30))
 """For a query, and for the same once more: a worker may have to replay the whole run first."""
@@ -115,6 +117,7 @@ async def fork_of(
             "input, or a state with the node that it comes from."
         )
     request, origin = change.request(source.request), Origin(run=run.id, checkpoint=source.checkpoint)
+    identifier = run_id or f"{request.agent}-{secrets.token_hex(4)}"
     fork = Fork(
         request=request,
         origin=origin,
@@ -125,15 +128,25 @@ async def fork_of(
         values=encode(change.state, path="state"),
         as_node=change.as_node,
         thread=source.thread,
+        pages=await _copied(agents, source, identifier),
     )
     return await agents.begin(
         run.kind,
         _argument(fork),
-        run_id or f"{request.agent}-{secrets.token_hex(4)}",
+        identifier,
         summary=f"fork of {run.id}",
         memo={FORKED_FROM: origin.model_dump()},
         task_queue=run.task_queue,
     )
+
+
+async def _copied(agents: Agents, source: ForkSource, thread: str) -> list[ArchivedPage]:
+    """A thread's pages go with the thread, and a fork may live longer than its source."""
+    if not source.pages:
+        return []
+    archive = require_archive(agents.client)
+    pages = [(page, await archive.read(page.claim)) for page in source.pages]
+    return [page.model_copy(update={"claim": await archive.keep(thread, read)}) for page, read in pages]
 
 
 def refuse_repeated(run_id: str, source: ForkSource) -> None:

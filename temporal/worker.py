@@ -18,6 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.bodies import Bodies
+from activities.compaction import Compactions
 from activities.effects import Effects
 from activities.embedding import embedder
 from activities.events import NoEvents
@@ -40,11 +41,12 @@ from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
 from temporal import search_attributes
+from temporal.archive import archive_of
 from temporal.client import connect
 from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
 from temporal.packages import refuse_clashing
-from temporal.settings import read_environment
+from temporal.settings import InvalidSettings, read_environment
 from temporal.store import find_store
 from temporal.streams import event_transport
 from temporal.target import find_target
@@ -61,11 +63,11 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
     from langchain_core.retrievers import BaseRetriever
-    from langgraph.store.base import BaseStore
     from temporalio.client import Client
 
     from activities.events import EventSink
-    from activities.wire import Types
+    from activities.store import MakeStore
+    from temporal.archive import PageArchive
     from temporal.settings import Settings
 
 WORKFLOWS: Sequence[type] = [AgentWorkflow, ThreadWorkflow, IngestWorkflow]
@@ -176,19 +178,22 @@ def make_worker(
     chat_model: Callable[[str], BaseChatModel],
     activities: Sequence[Callable[..., Any]] = (),
     search: Callable[[str, int], BaseRetriever] | None = None,
-    store: Callable[[Types], BaseStore] | None = None,
+    store: MakeStore | None = None,
     events: EventSink | None = None,
 ) -> Worker:
     """A worker for the agents of `registry`. `activities` are those that need more than models and tools.
 
     `model_id` gives the full id of a model by its name, or of the default one; `chat_model` makes the model of an id,
     `search` a live retriever, for nodes that run as activities, of a collection and a limit, and `store` the store of
-    an agent that has these types.
+    an agent that has these types, below the namespace that it is given.
     """
     ready_process()
     transcripts = TranscriptCache()
     sink = events or NoEvents()
     models = ModelCalls(chat_model=chat_model, registry=registry, transcripts=transcripts)
+    compactions = Compactions(
+        chat_model=chat_model, registry=registry, transcripts=transcripts, archive=_archive(client, registry)
+    )
     stores = Stores(registry=registry, make=store)
     processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.store)
     bodies = Bodies(processes)
@@ -209,6 +214,7 @@ def make_worker(
         workflows=WORKFLOWS,
         activities=[
             models.call_model,
+            compactions.compact,
             stores.store,
             *tools.activities(),
             *Effects(registry=registry).activities(),
@@ -234,6 +240,17 @@ def make_worker(
     )
     leave_to_watchdog(worker)
     return worker
+
+
+def _archive(client: Client, registry: Registry) -> PageArchive | None:
+    """Raises InvalidSettings where an agent needs one, and there is none."""
+    archive = archive_of(client)
+    if archive is None and (compacting := [agent.name for agent in registry if agent.compaction]):
+        raise InvalidSettings(
+            f"Agent {compacting[0]!r} has a `compaction`, and what it takes out of conversations goes to the storage "
+            "of large payloads, of which there is none. Name one: PERDURE_STORAGE__URL."
+        )
+    return archive
 
 
 def _runner(settings: Settings) -> WorkflowRunner:

@@ -33,14 +33,14 @@ def judged(
 
 
 def _facts(run: Run, tool: str, effect: str, arguments: Any) -> dict[str, Any]:
-    """What rules see. Whose run it is comes with the run's context."""
+    """What rules see. Whose run it is the run's input says, or else its context."""
     context, usage = run.request.context or {}, run.usage
     return {
         "tool": tool,
         "arguments": arguments,
         "effect": effect,
-        "tenant": context.get("tenant"),
-        "user": context.get("user"),
+        "tenant": run.request.tenant or context.get("tenant"),
+        "user": run.request.user or context.get("user"),
         "cost": {**usage.model_dump(), "tokens": usage.input_tokens + usage.output_tokens},
     }
 

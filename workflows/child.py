@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 class DurableAgent(Runnable[Any, Any]):
-    """Takes what a run takes as its input, and gives its output. The child is cancelled with its parent."""
+    """Takes what a run takes as its input, and gives its output. The child is cancelled with its parent, and works for
+    the same tenant and user.
+    """
 
     def __init__(self, agent: str) -> None:
         self.agent = agent
@@ -34,7 +36,13 @@ class DurableAgent(Runnable[Any, Any]):
         config: RunnableConfig | None = None,  # noqa: ARG002 -- the base's signature
         **_options: Any,
     ) -> Any:
-        request = AgentInput(agent=self.agent, input=plain(input, f"The input of agent {self.agent!r}"))
+        around = current_run().request
+        request = AgentInput(
+            agent=self.agent,
+            input=plain(input, f"The input of agent {self.agent!r}"),
+            tenant=around.tenant,
+            user=around.user,
+        )
         what = f"agent {self.agent!r}"
         try:
             given = await workflow.execute_child_workflow(

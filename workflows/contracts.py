@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from temporalio.common import SearchAttributeKey
@@ -20,12 +20,16 @@ QUESTIONS = SearchAttributeKey.for_keyword_list("PerdureQuestions")
 
 DECIDER = "for:"
 
+Party = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:|+-]{0,127}$")]
+"""The name of a tenant or of a user."""
+
 
 class AgentInput(BaseModel):
     """What starts a run. `input` is a question, or the JSON that the agent's graph takes as its input.
 
-    `context` is the JSON that the graph's `context_schema` is made of, for `runtime.context`. `model` takes the
-    place of all models that the agent asks for.
+    `context` is the JSON that the graph's `context_schema` is made of, for `runtime.context`. `tenant` and `user` say
+    for whom the run is, and so which part of the store it sees. `model` takes the place of all models that the agent
+    asks for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +38,8 @@ class AgentInput(BaseModel):
     input: Any
     recursion_limit: int | None = Field(default=None, ge=1, le=10_000)
     context: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
+    tenant: Party | None = Field(default=None, exclude_if=operator.not_)
+    user: Party | None = Field(default=None, exclude_if=operator.not_)
     model: str | None = Field(default=None, exclude_if=operator.not_)
 
 

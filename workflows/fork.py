@@ -18,14 +18,17 @@ from agents.errors import InvalidInput, known
 from agents.exchange import graph_input
 from agents.options import Effect, tool_options
 from workflows.calls import Made
+from workflows.compaction import pages_at
 from workflows.continuation import FORK, collector_at_rest
 from workflows.contracts import AgentInput
 from workflows.namespace import Snapshot
 from workflows.state import Origin, origin, resolved
 from workflows.steps import unpacked
-from workflows.turns import ThreadInput
+from workflows.turns import ArchivedPage, ThreadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from temporalio.common import RawValue
 
     from workflows.run import Run
@@ -42,7 +45,8 @@ class RepeatedEffect(Made):
 class ForkSource(BaseModel):
     """A checkpoint of a run and what belongs to it. `places` are encoded; `next` are the nodes that come next.
 
-    `effects` are the calls of tools that came after it and may be made again. `thread` is what began a thread.
+    `effects` are the calls of tools that came after it and may be made again. `thread` is what began a thread, `pages`
+    are what its conversation no longer has.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +57,7 @@ class ForkSource(BaseModel):
     places: list[Any]
     effects: list[RepeatedEffect]
     thread: ThreadInput | None = Field(default=None, exclude_if=operator.not_)
+    pages: list[ArchivedPage] = Field(default=[], exclude_if=operator.not_)
 
 
 class Fork(BaseModel):
@@ -73,10 +78,13 @@ class Fork(BaseModel):
     values: Any = None
     as_node: str | None = None
     thread: ThreadInput | None = Field(default=None, exclude_if=operator.not_)
+    pages: list[ArchivedPage] = Field(default=[], exclude_if=operator.not_)
 
 
 @collector_at_rest()
-def source_of(run: Run, checkpoint: str | None, thread: ThreadInput | None) -> ForkSource:
+def source_of(
+    run: Run, checkpoint: str | None, thread: ThreadInput | None, pages: Sequence[ArchivedPage]
+) -> ForkSource:
     """Raises `CheckpointPruned`."""
     chosen = resolved(run, checkpoint or max(run.saver.kept(run.thread), default=""))
     state = run.graph.get_state(run.config_at({"checkpoint_id": chosen}))
@@ -88,6 +96,7 @@ def source_of(run: Run, checkpoint: str | None, thread: ThreadInput | None) -> F
         places=places,
         effects=effects_after(run, chosen),
         thread=thread,
+        pages=pages_at(pages, chosen),
     )
 
 

@@ -11,6 +11,7 @@ import langsmith
 from activities.tool import types_of
 from agents.graph import activity_parts, compiled_graph
 from workflows.cache import RunCache
+from workflows.compaction import refuse_uncompactable
 from workflows.durable import DurableResources
 from workflows.events import streaming
 from workflows.journal import noting_supersteps
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
 class Graphs:
     """The compiled graph of each agent. Made once per worker process and shared by all its runs.
 
-    `parts` are the nodes and tasks of each agent that run as activities, by name.
+    `parts` are the nodes and tasks of each agent that run as activities, by name, `summarisers` the ids of the models
+    that write the summaries of long conversations.
     """
 
     registry: Registry
     compiled: Mapping[str, Pregel[Any, Any, Any, Any]]
     parts: Mapping[str, Mapping[str, Part]]
+    summarisers: Mapping[str, str]
 
     @classmethod
     def of(cls, registry: Registry, model_id: Callable[[str | None], str]) -> Graphs:
@@ -48,6 +51,7 @@ class Graphs:
             registry,
             {agent.name: _durable(agent, built[agent.name]) for agent in registry},
             {agent.name: activity_parts(agent, built[agent.name]) for agent in registry},
+            {agent.name: model_id(agent.compaction.model) for agent in registry if agent.compaction},
         )
 
 
@@ -61,6 +65,8 @@ def _durable(agent: Agent, graph: Pregel[Any, Any, Any, Any]) -> Pregel[Any, Any
 
 def _compiled(agent: Agent, model_id: Callable[[str | None], str]) -> Pregel[Any, Any, Any, Any]:
     compiled = compiled_graph(agent, DurableResources(agent, model_id))
+    if agent.compaction:
+        refuse_uncompactable(agent, compiled)
     if unfit := [name for name, what in _PER_PROCESS.items() if getattr(compiled, name)]:
         raise ValueError(
             f"Agent {agent.name!r}: its graph is compiled with {' and '.join(unfit)}. {_PER_PROCESS[unfit[0]]}"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import RunControl
 
     from workflows.contracts import AgentInput
-    from workflows.turns import ThreadInput
+    from workflows.turns import ArchivedPage, ThreadInput
 
 
 class RunHost:
@@ -88,7 +88,7 @@ class RunHost:
     @workflow.query
     def fork_source(self, checkpoint: str | None = None) -> ForkSource | None:
         """What a fork of this run begins with, and what it may do again."""
-        source = source_of(self.current, checkpoint, self._as_thread()) if self.current else None
+        source = source_of(self.current, checkpoint, *self._as_thread()) if self.current else None
         packed(source, "The state of the run", workflow.payload_converter())
         return source
 
@@ -122,9 +122,9 @@ class RunHost:
             raise ApplicationError(str(error), type=InvalidInput.__name__) from None
         return run, question, given
 
-    def _as_thread(self) -> ThreadInput | None:
-        """What began the thread that hosts the run, where one does."""
-        return None
+    def _as_thread(self) -> tuple[ThreadInput | None, list[ArchivedPage]]:
+        """What began the thread that hosts the run, where one does, and what its conversation no longer has."""
+        return None, []
 
     async def _run_to_end(self, run: Run, given: Any) -> Any:
         """The graph's state at its end, with all that it asked on the way answered."""

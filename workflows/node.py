@@ -98,6 +98,7 @@ class Step:
         return NodeRequest(
             agent=self.agent,
             node=self.part,
+            scope=run.scope,
             input=encode(values["input"], path=f"The input of {self.activity}"),
             messages=moved,
             context=encode(runtime.context, path="context"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from agents.errors import FatalError
+from agents.memory import scope_of
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
 from workflows.events import RunEvents
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from langgraph.pregel import Pregel
 
     from agents.agent import Agent
+    from agents.memory import Scope
     from workflows.checkpoints import WorkflowSaver
     from workflows.saga import Undoing
 
@@ -52,8 +54,12 @@ class Run:
 
     @property
     def config(self) -> RunnableConfig:
+        parties = {"tenant": self.request.tenant, "user": self.request.user}
         return {
-            "configurable": {"thread_id": self.thread},
+            "configurable": {
+                "thread_id": self.thread,
+                **{name: party for name, party in parties.items() if party},
+            },
             "recursion_limit": self.request.recursion_limit or self.agent.recursion_limit,
         }
 
@@ -62,6 +68,11 @@ class Run:
         config = self.config
         config["configurable"] = {**config["configurable"], **at}
         return config
+
+    @property
+    def scope(self) -> Scope:
+        """Whose memories its graph, tools and nodes see. Nothing that graph code can change has a say in it."""
+        return scope_of(self.agent.memory, self.request.tenant, self.request.user)
 
     def used(self, **counts: int) -> None:
         usage = Usage(**counts)

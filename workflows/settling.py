@@ -82,10 +82,15 @@ def is_message(run: Run, given: Any) -> bool:
 
 def was_answered(run: Run, turn: QueuedTurn) -> bool:
     """Whether a model has said something since the turn's messages came into the conversation, or they have left it."""
-    conversation = run.saver.messages(_root(run)) or []
+    conversation = messages_in(run)
     own = {message.id for message in messages_of(run, turn)}
     places = [place for place, message in enumerate(conversation) if message.id in own]
     return not places or any(isinstance(message, AIMessage) for message in conversation[places[-1] :])
+
+
+def messages_in(run: Run) -> Sequence[BaseMessage]:
+    """The conversation, where the graph keeps one."""
+    return run.saver.messages(_root(run)) or []
 
 
 def _root(run: Run) -> Place:

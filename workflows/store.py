@@ -29,7 +29,7 @@ class DurableStore(BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         run = current_run()
         asked = checked(ops)
-        request = StoreRequest(agent=run.agent.name, operations=[operation_of(op) for op in asked])
+        request = StoreRequest(agent=run.agent.name, scope=run.scope, operations=[operation_of(op) for op in asked])
         response = await execute_step(
             STORE, request, StoreResponse, options=run.agent.store_step, summary=_summary(asked)
         )

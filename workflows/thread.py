@@ -10,8 +10,10 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from activities.sizes import packed
 from agents.errors import InvalidInput, PerdureError, ThreadBusy, ThreadClosed
 from workflows.book import TurnBook
+from workflows.compaction import pages_at, summary_id
 from workflows.continuation import carried_in, handed_over, restore, unpacked_places
 from workflows.contracts import AgentInput, explain
 from workflows.failures import LEAVING, failing_the_run
@@ -19,10 +21,10 @@ from workflows.fork import begin_fork, fork_in, origin_line
 from workflows.host import open_run
 from workflows.input import NO_INPUT, read_input
 from workflows.rewinding import Rewound, go_back, parse_rewind
-from workflows.settling import is_message
+from workflows.settling import is_message, messages_in
 from workflows.steps import shorten
 from workflows.turning import TurnHost, since
-from workflows.turns import THREAD_WORKFLOW, ThreadInput, ThreadResult, Turn, TurnInput, Turns
+from workflows.turns import THREAD_WORKFLOW, Conversation, ThreadInput, ThreadResult, Turn, TurnInput, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +74,8 @@ class ThreadWorkflow(TurnHost):
         return ThreadResult(agent=run.agent.name, turns=self._book.number, usage=run.usage)
 
     def _open(self, thread: ThreadInput) -> Run:
-        limit, context = thread.recursion_limit, thread.context
-        run = open_run(AgentInput(agent=thread.agent, input=None, recursion_limit=limit, context=context))
+        shared = thread.model_dump(include={"agent", "recursion_limit", "context", "tenant", "user"})
+        run = open_run(AgentInput(input=None, **shared))
         self.current, self._thread = run, thread
         return run
 
@@ -81,7 +83,7 @@ class ThreadWorkflow(TurnHost):
         if fork.thread is None:
             raise InvalidInput("What is forked is a run, and not a thread.")
         changed = {"agent": fork.request.agent, "context": fork.request.context}
-        self._thread = fork.thread.model_copy(update=changed)
+        self._thread, self._pages = fork.thread.model_copy(update=changed), fork.pages
         run = self.current = open_run(fork.request)
         workflow.set_current_details("\n\n".join(origin_line()))
         return run
@@ -102,6 +104,7 @@ class ThreadWorkflow(TurnHost):
             raise InvalidInput("What was handed over belongs to a run, and not to a thread.")
         run = self.current = open_run(carried.request)
         self._thread, self._book, self._closing = state.thread, TurnBook(state), state.closing
+        self._pages = state.pages
         if running := state.running:
             self._running = running
             self._before = None if running.before is None else unpacked_places(run, running.before)
@@ -157,7 +160,9 @@ class ThreadWorkflow(TurnHost):
             await self._is_open()
             self._refuse_busy()
             assert self.current is not None  # noqa: S101 -- the thread is open
-            return go_back(self.current, self._book, parse_rewind(request))
+            rewound = go_back(self.current, self._book, parse_rewind(request))
+            self._pages = pages_at(self._pages, rewound.checkpoint or "")
+            return rewound
 
     @rewind.validator
     def _refuse_rewind(self, request: RawValue = NO_INPUT) -> None:
@@ -178,6 +183,14 @@ class ThreadWorkflow(TurnHost):
         return self._book.told(map(self._seen, [*self._book.turns]))
 
     @workflow.query
+    def messages(self) -> Conversation:
+        """The conversation, and where that is kept which is no longer in the graph's state."""
+        messages = messages_in(self.current) if self.current else []
+        found = Conversation(messages=messages, summary=summary_id(len(self._pages)), pages=self._pages)
+        packed(found, "The conversation", workflow.payload_converter())
+        return found
+
+    @workflow.query
     def handover(self) -> RawValue | None:
         """Of a thread that has ended: what starts an execution that goes on with the conversation."""
         if self.current is None or self._thread is None:
@@ -185,10 +198,14 @@ class ThreadWorkflow(TurnHost):
         return handed_over(self.current, thread=self._state(self._thread, closing=False))
 
     def _refuse(self, given: TurnInput, identifier: str) -> None:
-        if self._thread is None or self._book.knows(identifier):
+        if self._thread is None:
             return
-        if given.agent not in {None, self._thread.agent}:
-            raise InvalidInput(f"The thread's agent is {self._thread.agent!r}, and not {given.agent!r}.")
+        for name in ("agent", "tenant", "user"):
+            wanted, own = getattr(given, name), getattr(self._thread, name)
+            if wanted not in {None, own}:
+                raise InvalidInput(f"The thread's {name} is {own!r}, and not {wanted!r}.")
+        if self._book.knows(identifier):
+            return
         if self._closing:
             raise ThreadClosed("The thread was closed. It takes no more turns.")
         if (given.policy or self._thread.policy) == "reject" and (self._running or self._book.queue):

@@ -151,6 +151,7 @@ def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: Runnab
         messages=moved,
         runtime={key: _runtime_data(runtime, encoded[key]) for key, runtime in runtimes.items()},
         stores=stores,
+        scope=run.scope,
         configurable=plain(config.get("configurable")),
         metadata={key: value for key, value in plain(config.get("metadata")).items() if key != "thread_id"},
         tags=list(config.get("tags") or []),

@@ -98,6 +98,18 @@ class TranscriptIndex:
         self._end(parent, digest)
         return TranscriptPart(parent=parent, tail=list(messages[cut:]))
 
+    def within(self, messages: Sequence[BaseMessage]) -> tuple[TranscriptPart, int]:
+        """`messages` by a transcript that ends with them, and how many others come before them there: what a graph says
+        to the model first is in no state. Where none is known, it is a whole list of messages.
+        """
+        wanted = [self._hash(message).hash for message in messages]
+        for end in [*self._ends][: -MOST_LAST - 1 : -1]:
+            digests, hashes = self._chain(end)
+            for start in range(len(hashes) - len(wanted) + 1):
+                if hashes[start : start + len(wanted)] == wanted:
+                    return TranscriptPart(parent=digests[start + len(wanted) - 1]), start
+        return TranscriptPart(tail=list(messages)), 0
+
     def answered(self, part: TranscriptPart, answer: BaseMessage) -> None:
         """The worker that gave `answer` to `part` knows both."""
         before = part.parent
@@ -169,6 +181,15 @@ class TranscriptIndex:
             self._ends.pop(before, None)
             self._ends[digest] = None
             self._ends.move_to_end(digest)
+
+    def _chain(self, digest: str) -> tuple[list[str], list[bytes]]:
+        """The digests at each message of a transcript, and the hashes of the messages."""
+        digests, hashes = list[str](), list[bytes]()
+        for node in self._back_from(digest):
+            digests.append(digest)
+            hashes.append(node.hash)
+            digest = node.before
+        return digests[::-1], hashes[::-1]
 
     def _back_from(self, digest: str) -> Iterator[_Node]:
         while digest != ROOT:

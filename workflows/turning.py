@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Never
 
+import structlog
 from langgraph.errors import GraphDrained
 from temporalio import workflow
 
 from agents.errors import InvalidInput, ValueTooLarge
 from agents.exchange import graph_input
 from workflows.book import TurnBook
+from workflows.compaction import compacted
 from workflows.continuation import HistoryControl, handed_over, history_is_long, packed_places
 from workflows.contracts import Usage
 from workflows.ending import Ended, conclude, end_badly
-from workflows.failures import Moving
+from workflows.failures import LEAVING, Moving
+from workflows.graph import GRAPHS
 from workflows.host import RunHost
 from workflows.settling import messages_of, take_up, was_answered
-from workflows.steps import STOP, Stop
+from workflows.steps import STOP, Stop, shorten
 from workflows.turns import EVENTS, QueuedTurn, RunningTurn, ThreadInput, ThreadState
 
 if TYPE_CHECKING:
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
     from workflows.namespace import Snapshot
     from workflows.run import Run
+    from workflows.turns import ArchivedPage
+
+
+log = structlog.get_logger()
 
 
 class SteeringControl(HistoryControl):
@@ -61,6 +68,7 @@ class TurnHost(RunHost):
         self._closing = False
         self._leaving: str | None = None
         """Why updates are to end, although they wait for something."""
+        self._pages: list[ArchivedPage] = []
         self._carried_bytes = self._tried_at = 0
         self._has_worked = False
         """Whether this execution has seen the end of a turn."""
@@ -121,7 +129,10 @@ class TurnHost(RunHost):
         except Moving as moving:
             await self._move(run, answers=moving.answers)
             ended = await end_badly(run, moving, self._stop, self._before)  # somebody stopped it in the last moment
+        turn = self._refuse_idle().id
         self._end(run, ended)
+        if run.agent.compaction and (self._book.queue or not self._closing):
+            await self._compact(run, turn)
 
     async def _run_turn(self, run: Run, given: Any) -> Any:
         if isinstance(given, QueuedTurn):
@@ -143,6 +154,22 @@ class TurnHost(RunHost):
         self._last, self._has_worked = workflow.time(), True
         self._book.forget()
 
+    async def _compact(self, run: Run, turn: str) -> None:
+        """What goes wrong is told with `turn`, the last one. The conversation stays as it is until after the next."""
+        STOP.set(Stop())
+        try:
+            page = await compacted(run, GRAPHS.get().summarisers[run.agent.name], self._pages)
+            self._pages = [*self._pages, page] if page else self._pages
+        except LEAVING:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the thread goes on
+            said = f"The conversation was not compacted: {shorten(f'{type(error).__name__}: {error}', 300)}"
+            if not workflow.unsafe.is_replaying():
+                log.warning("not_compacted", thread=workflow.info().workflow_id, error=str(error))
+            if turn in self._book.turns:
+                note = self._book[turn].note
+                self._book.change([turn], note=f"{note} {said}" if note else said)
+
     def _at_work(self) -> list[str]:
         return [self._running.id, *(turn.id for turn in self._running.joined)] if self._running else []
 
@@ -163,8 +190,8 @@ class TurnHost(RunHost):
 
     # What the run's host asks
 
-    def _as_thread(self) -> ThreadInput | None:
-        return self._thread
+    def _as_thread(self) -> tuple[ThreadInput | None, list[ArchivedPage]]:
+        return self._thread, self._pages
 
     def _control(self) -> HistoryControl:
         return SteeringControl(self._is_steered)
@@ -211,7 +238,8 @@ class TurnHost(RunHost):
         if running and self.current:
             before = None if self._before is None else packed_places(self._before)
             running = running.model_copy(update={"before": before, "effects": dict(self.current.effects)})
-        return self._book.state(thread, running=running, closing=closing)
+        state = self._book.state(thread, running=running, closing=closing)
+        return state.model_copy(update={"pages": self._pages})
 
 
 def _told(ended: Ended) -> dict[str, Any]:

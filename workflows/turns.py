@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from activities.wire import Message
 from agents.citation import Citation
-from workflows.contracts import Usage
+from workflows.contracts import Party, Usage
 
 THREAD_WORKFLOW = "ThreadWorkflow"
 
@@ -28,7 +29,8 @@ class ThreadInput(BaseModel):
     """What starts a thread.
 
     It ends by itself `idle` seconds after its last turn. Between two turns it goes on in a new execution, once its
-    history has more than `events`: a worker that has lost the thread replays no more.
+    history has more than `events`: a worker that has lost the thread replays no more. `context`, `tenant` and `user`
+    are those of a run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +40,8 @@ class ThreadInput(BaseModel):
     idle: float = Field(default=IDLE_SECONDS, gt=0, le=10 * 365 * 24 * 60 * 60)
     recursion_limit: int | None = Field(default=None, ge=1, le=10_000)
     context: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
+    tenant: Party | None = Field(default=None, exclude_if=operator.not_)
+    user: Party | None = Field(default=None, exclude_if=operator.not_)
     events: int = Field(default=EVENTS, ge=1)
 
 
@@ -45,7 +49,7 @@ class TurnInput(BaseModel):
     """One input to a thread: a text, or the JSON that the agent's graph takes.
 
     The same `id` twice is one turn. `policy` goes before the thread's own. With `wait` the update that brings this
-    returns when the turn is over. Where `agent` is given, a thread of another agent refuses the turn.
+    returns when the turn is over. Where `agent`, `tenant` or `user` is given, a thread of another one refuses the turn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +59,8 @@ class TurnInput(BaseModel):
     policy: Policy | None = None
     wait: bool = False
     agent: str | None = None
+    tenant: Party | None = None
+    user: Party | None = None
 
 
 class RewindInput(BaseModel):
@@ -125,6 +131,31 @@ class ThreadResult(BaseModel):
     usage: Usage = Usage()
 
 
+class ArchivedPage(BaseModel):
+    """Where so many `messages` are kept that a summary stands for, from `checkpoint` on. `claim` is what the archive
+    gave out for them, and `until` the message with which the conversation ended then.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    claim: dict[str, str]
+    messages: int
+    until: str | None = None
+    checkpoint: str
+
+
+class Conversation(BaseModel):
+    """The answer to the query `messages`: those that the graph has, and where those are for which `summary`, the id of
+    one of them, stands.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    messages: list[Message] = []
+    summary: str | None = None
+    pages: list[ArchivedPage] = []
+
+
 class QueuedTurn(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -159,3 +190,4 @@ class ThreadState(BaseModel):
     queue: list[QueuedTurn]
     running: RunningTurn | None = None
     closing: bool = False
+    pages: list[ArchivedPage] = Field(default=[], exclude_if=operator.not_)

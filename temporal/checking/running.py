@@ -114,7 +114,7 @@ def _worker(client: Client, subject: Subject, script: Script) -> Worker:
         model_id=model_name,
         chat_model=lambda _id: model,
         activities=[retrieve],
-        store=lambda _types: store,
+        store=lambda _types, _root: store,
     )
 
 

@@ -35,6 +35,12 @@ Named = Annotated[
     str | None,
     typer.Argument(metavar="QUESTION", help="The question's id, or how it begins, where there are several."),
 ]
+Tenant = Annotated[
+    str | None, typer.Option("--tenant", metavar="NAME", help="For which tenant: its memories are apart from others'.")
+]
+User = Annotated[
+    str | None, typer.Option("--user", metavar="NAME", help="For which user: theirs are apart from others', too.")
+]
 ThreadId = Annotated[str, typer.Argument(metavar="THREAD", help="The conversation's id.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id, as `perdure run` printed it.")]
 
@@ -64,13 +70,16 @@ def run(
     as_json: AsJson = False,
     detach: Annotated[bool, typer.Option("--detach", help="Start it, print its id, and leave.")] = False,
     run_id: Annotated[str | None, typer.Option("--id", help="The run's id. Used once, it is refused again.")] = None,
+    tenant: Tenant = None,
+    user: User = None,
 ) -> None:
     """Run an agent and show its steps and its answer. Ctrl-C leaves the run alive."""
     from temporal.cli.run import read_input, run_agent
     from temporal.settings import read_settings
 
     question = read_input(text, is_json=json_input)
-    asyncio.run(run_agent(read_settings(), agent, question, run_id=run_id, as_json=as_json, detach=detach))
+    whose = {"tenant": tenant, "user": user}
+    asyncio.run(run_agent(read_settings(), agent, question, run_id=run_id, whose=whose, as_json=as_json, detach=detach))
 
 
 @app.command(epilog="Example: `perdure result research-1f3a9c02 --json`")
@@ -114,6 +123,8 @@ def send(
     as_json: AsJson = False,
     detach: Annotated[bool, typer.Option("--detach", help="Send it, print the turn's id, and leave.")] = False,
     turn_id: Annotated[str | None, typer.Option("--id", help="The turn's id: the same twice is one turn.")] = None,
+    tenant: Tenant = None,
+    user: User = None,
 ) -> None:
     """Send a turn to a conversation with an agent, which begins with it where there is none, and show the answer."""
     from temporal.cli.run import read_input
@@ -128,6 +139,7 @@ def send(
             given,
             thread_id=thread,
             turn_id=turn_id,
+            whose={"tenant": tenant, "user": user},
             policy=chosen,
             as_json=as_json,
             detach=detach,
@@ -163,6 +175,15 @@ def turns(thread: ThreadId, as_json: AsJson = False) -> None:
     from temporal.settings import read_settings
 
     asyncio.run(show_turns(read_settings(), thread, as_json=as_json))
+
+
+@app.command(epilog="Example: `perdure messages customer-17`")
+def messages(thread: ThreadId, as_json: AsJson = False) -> None:
+    """Show a whole conversation, with what the agent has a summary of by now."""
+    from temporal.cli.messages import show_messages
+    from temporal.settings import read_settings
+
+    asyncio.run(show_messages(read_settings(), thread, as_json=as_json))
 
 
 @app.command(epilog="Example: `perdure interrupt customer-17`")

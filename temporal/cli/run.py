@@ -19,7 +19,7 @@ from workflows.contracts import AGENT_WORKFLOW, INGEST_WORKFLOW, IngestInput, ex
 from workflows.turns import THREAD_WORKFLOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from temporal.cli.display import Display
@@ -39,10 +39,18 @@ def read_input(text: str, *, is_json: bool) -> Any:
 
 
 async def run_agent(
-    settings: Settings, agent: str, question: Any, *, run_id: str | None, as_json: bool, detach: bool
+    settings: Settings,
+    agent: str,
+    question: Any,
+    *,
+    run_id: str | None,
+    whose: Mapping[str, str | None],
+    as_json: bool,
+    detach: bool,
 ) -> None:
+    """`whose` are the tenant and the user that the run is for."""
     agents = await open_agents(settings)
-    run = await agents.start(agent, question, run_id=run_id)
+    run = await agents.start(agent, question, run_id=run_id, tenant=whose["tenant"], user=whose["user"])
     if detach:
         print(json.dumps({"run": run.id, "url": run.url}) if as_json else run.id)  # noqa: T201 -- what was asked for
         say(f"Follow it with `perdure result {run.id}`.")

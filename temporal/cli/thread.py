@@ -17,6 +17,8 @@ from workflows.steps import shorten
 from workflows.turns import Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from temporal.settings import Settings
     from temporal.threads import Thread
     from workflows.turns import Turn
@@ -39,12 +41,14 @@ async def send_turn(
     *,
     thread_id: str | None,
     turn_id: str | None,
+    whose: Mapping[str, str | None],
     policy: Policy | None,
     as_json: bool,
     detach: bool,
 ) -> None:
+    """`whose` are the tenant and the user that the thread is for."""
     agents = await open_agents(settings)
-    thread = agents.thread(agent, thread_id)
+    thread = agents.thread(agent, thread_id, tenant=whose["tenant"], user=whose["user"])
     if not thread_id:
         say(f"Thread {thread.id}. Go on with it: `perdure send {agent} ... --thread {thread.id}`.")
     if detach:

@@ -13,6 +13,8 @@ async def test_a_conversation_is_begun_gone_on_with_listed_and_closed(served: Pl
     first = await served.call("perdure", "send", "research", "How do I set a timer in a workflow?", *THREAD)
     second = await served.call("perdure", "send", "research", "What is a worker?", *THREAD, "--json", "--id", "mine")
     listed = await served.call("perdure", "turns", THREAD[1])
+    shown = await served.call("perdure", "messages", THREAD[1])
+    as_json = await served.call("perdure", "messages", THREAD[1], "--json")
     idle = await served.call("perdure", "interrupt", THREAD[1])
     closed = await served.call("perdure", "close", THREAD[1])
     woken = await served.call("perdure", "send", "research", "-", *THREAD, "--json", given="What is a payload?")
@@ -21,6 +23,12 @@ async def test_a_conversation_is_begun_gone_on_with_listed_and_closed(served: Pl
     assert "Citations" in first.output
     assert json.loads(second.output)["number"] == 2
     assert [line.split()[:2] for line in listed.output.splitlines()] == [["1", "done"], ["2", "done"]]
+    assert shown.output.startswith("human:\n  How do I set a timer in a workflow?\n\nai research:\n  search({")
+    said = [each["message"] for each in json.loads(as_json.output) if each["kind"] == "said"]
+    assert [message["content"] for message in said if message["type"] == "human"] == [
+        "How do I set a timer in a workflow?",
+        "What is a worker?",
+    ]
     assert (idle.code, idle.errors) == (2, "No turn is at work.\n")
     assert json.loads(woken.output)["number"] == 3
 

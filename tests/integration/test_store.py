@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
@@ -26,7 +27,7 @@ from activities.lexical import LexicalEmbedder
 from activities.weaviate import Weaviate, WeaviateConnection
 from activities.weaviate_items import WeaviateItems
 from activities.weaviate_store import WeaviateStore
-from activities.wire import Types, types_in
+from activities.wire import types_in
 from agents import Agent, Resources
 from agents.errors import CollectionMismatch
 from agents.exchange import output_of
@@ -37,7 +38,8 @@ from tests.integration.conftest import steps
 from tests.integration.documents import OtherEmbedder, connection
 from tests.integration.test_agent_workflow import GREETING, failure_of
 
-MakeStore = Callable[[Types], BaseStore]
+if TYPE_CHECKING:
+    from activities.store import MakeStore
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ async def store(items: WeaviateItems) -> WeaviateStore:
 
 @pytest.fixture
 def make_store(items: WeaviateItems) -> MakeStore:
-    return lambda types: WeaviateStore(items, types)
+    return functools.partial(WeaviateStore, items)
 
 
 # The store alone
@@ -332,7 +334,7 @@ async def test_a_weaviate_that_is_away_fails_the_run_and_is_named(bench) -> None
 
     async with away.open() as weaviate:
         items = WeaviateItems(weaviate, LexicalEmbedder())
-        made = bench(agent, GREETING, store=lambda types: WeaviateStore(items, types))
+        made = bench(agent, GREETING, store=functools.partial(WeaviateStore, items))
         error = await failure_of(made, "x")
 
     assert error.type == "ServiceUnavailable"

@@ -113,7 +113,7 @@ class Workers:
             registry=self.registry,
             model_id=str,
             chat_model=models.__getitem__,
-            store=lambda _types: self.store,
+            store=lambda _types, _root: self.store,
         )
 
 

@@ -40,7 +40,7 @@ class Worker:
             registry=Registry.of([isolated]),
             transcripts=TranscriptCache(),
             bodies=bodies,
-            store_of=lambda _agent: store,
+            store_of=lambda _agent, _scope: store,
         )
         self._activities = dict(zip(sorted(tool.name for tool in isolated.tools), calls.activities(), strict=True))
         self.beats: list[Any] = []
@@ -59,7 +59,7 @@ class Worker:
 @asynccontextmanager
 async def opened(most: int = 8) -> AsyncIterator[Worker]:
     store = InMemoryStore()
-    stores = Stores(registry=Registry.of([agent]), make=lambda _types: store)
+    stores = Stores(registry=Registry.of([agent]), make=lambda _types, _root: store)
     bodies = Bodies(ToolProcesses(most=most, entry="temporal.tool_process", store=stores.store))
     async with bodies.open():
         yield Worker(bodies, store)

@@ -58,7 +58,7 @@ async def run(stores: Stores, *ops: Any) -> StoreResponse:
 
 async def test_the_results_stand_in_the_order_of_the_operations() -> None:
     store = InMemoryStore()
-    stores = Stores(registry=Registry.of([AGENT]), make=lambda _types: store)
+    stores = Stores(registry=Registry.of([AGENT]), make=lambda _types, _root: store)
     await run(stores, PutOp(("a",), "k", {"money": Money(3)}))
 
     found, nothing, items, namespaces = (

@@ -37,7 +37,10 @@ async def run(
     agent = Agent("shop", lambda _resources: None, tools=[body], types=[Money])  # type: ignore[arg-type, return-value]
     bodies = Bodies()
     calls = ToolCalls(
-        registry=Registry.of([agent]), transcripts=TranscriptCache(), bodies=bodies, store_of=lambda _agent: store
+        registry=Registry.of([agent]),
+        transcripts=TranscriptCache(),
+        bodies=bodies,
+        store_of=lambda _agent, _scope: store,
     )
     [activity] = calls.activities()
     sent = ToolRequest(agent="shop", tool=body.name, arguments=encode(arguments or {}), **request)

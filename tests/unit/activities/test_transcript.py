@@ -176,3 +176,22 @@ def test_a_message_has_one_hash_on_both_sides_of_the_wire(message) -> None:
     carried = load_message(json.loads(json.dumps(dump_message(message))))
 
     assert hash_of(carried) == hash_of(message)
+
+
+def test_a_part_of_a_conversation_is_found_behind_what_the_system_says() -> None:
+    index, system = TranscriptIndex(), SystemMessage("Be brief.", id="s")
+    index.part([system, QUESTION, ANSWER, RESULT])
+    index.part([HumanMessage("Something else.", id="e")])
+
+    part, before = index.within([QUESTION, ANSWER])
+
+    assert (part.parent, part.tail, before) == (digest_of(ROOT, [system, QUESTION, ANSWER]), [], 1)
+
+
+def test_a_part_that_no_step_was_given_travels_whole() -> None:
+    index = TranscriptIndex()
+    index.part([QUESTION, ANSWER])
+
+    part, before = index.within([ANSWER, RESULT])
+
+    assert (part.parent, part.tail, before) == (ROOT, [ANSWER, RESULT], 0)
