@@ -53,7 +53,7 @@ lock: ## Pin all dependencies again; make lock FLAGS=--upgrade takes newer ones
 bench: .venv/.bench ## Measure, and compare with the peers: make bench ARGS="growth"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-pictures: .venv/.pictures weaviate ## Draw the pictures of the docs again
+pictures: .venv/.pictures weaviate ## Draw the pictures of the docs again: make pictures ARGS=support
 	@$(BIN)/python -m docs.pictures $(ARGS)
 
 clean: ## Remove .venv and caches; the state in .perdure stays

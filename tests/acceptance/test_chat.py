@@ -7,12 +7,24 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import pytest
+from langchain_core.messages import AIMessage
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
+from pydantic import BaseModel
+from temporalio.client import Client
 
+from activities.event_log import EventLog
+from agents import Agent, Resources
+from agents.testing import ScriptedModel
+from temporal.converter import DATA_CONVERTER
 from temporal.dev.process import Child
+from temporal.settings import Settings, WorkerSettings
 from tests.acceptance.conftest import Finished, Place
 from tests.acceptance.person import CTRL_C, CTRL_D, CTRL_U, Person, at_terminal
+from tests.integration.conftest import Bench
 from tests.integration.provider_server import Provider, Reply, serve_provider
 
 PASTED = "\x1b[200~{}\x1b[201~"
@@ -117,6 +129,39 @@ async def test_what_is_asked_is_answered_in_place(desk: Desk) -> None:
     assert "too late" in told[0]
     assert "A person changed the arguments" in told[1]
     assert told[2] == "3.00 EUR were paid back for order A-1002."
+
+
+class Verdict(BaseModel):
+    kind: Literal["good", "bad"]
+
+
+def build(_resources: Resources) -> Any:
+    def judge(_state: MessagesState) -> dict[str, Any]:
+        verdict = interrupt({"question": "Good enough?", "draft": "Dear sir"}, response_schema=Verdict)
+        return {"messages": [AIMessage(f"Then it is {verdict.kind}.")]}
+
+    return StateGraph(MessagesState).add_node("judge", judge).add_edge(START, "judge")
+
+
+async def test_a_question_takes_what_fits_its_schema_alone(place: Place) -> None:
+    client = await Client.connect(place.target.address, data_converter=DATA_CONVERTER)
+    settings = Settings(task_queue=f"chat-{uuid.uuid4().hex[:8]}", worker=WorkerSettings(cached_workflows=0))
+    environment = place.environment | {"PERDURE_TASK_QUEUE": settings.task_queue}
+    events = EventLog(place.stack.addresses.state / "events.db")
+
+    with events.publishing() as sink:
+        made = Bench(client, Agent("editor", build), ScriptedModel(script=[]), settings, [], events=sink)
+        async with made.worker(), at_terminal("perdure", "chat", "editor", environment=environment) as person:
+            await person.sees("> ")
+            person.types("Judge it.")
+            await person.sees("editor asks: Good enough?")
+            await person.sees('{"draft": "Dear sir"}')
+            await person.sees("Your answer: ")
+            person.types('{"kind": "so-so"}')
+            await person.sees("kind: ")
+            await person.sees("Your answer: ")
+            person.types('{"kind": "good"}')
+            await person.sees("Then it is good.")
 
 
 async def test_the_turn_goes_on_where_somebody_else_answers(desk: Desk) -> None:
