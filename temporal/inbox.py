@@ -99,6 +99,19 @@ async def answer_question(run: Run, question: Question, value: Any, *, by: str |
             raise AnswerRefused(str(getattr(error.cause, "message", error.cause))) from None
 
 
+async def is_waiting(run: Run, question: Question) -> bool:
+    """Whether nobody has answered it yet. It needs no worker, unless a run asks dozens of questions at once."""
+    with explained(run.target, run.id):
+        described = await run.client.get_workflow_handle(run.id).describe()
+    recorded = described.typed_search_attributes.get(QUESTIONS) or []
+    if not recorded or described.status != WorkflowExecutionStatus.RUNNING:
+        return False
+    if question.id in recorded:
+        return True
+    asked = await run.questions()
+    return not asked or any(each.id == question.id for each in asked)
+
+
 async def _decided(run: Run, named: str) -> Decision | None:
     try:
         return next((each for each in reversed(await decisions(run)) if each.question.startswith(named)), None)

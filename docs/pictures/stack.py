@@ -27,23 +27,24 @@ class NotRunning(Exception):
     pass
 
 
-def environment(home: Path) -> dict[str, str]:
-    """What commands see: a state folder of their own, no vendor's key and no setting."""
+def environment(home: Path, model: str = "extractive") -> dict[str, str]:
+    """What commands see: a state folder of their own, no vendor's key and no setting but the model."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
         **passed_on,
         **_ports(),
         "LANG": "C.UTF-8",
         "PERDURE_STATE": str(home / "state"),
-        "PERDURE_MODEL": "extractive",
+        "PERDURE_MODEL": model,
+        "OPENAI_API_KEY": "none",
     }
 
 
 @contextmanager
-def open_stack(home: Path) -> Iterator[None]:
+def open_stack(home: Path, model: str = "extractive") -> Iterator[None]:
     """`perdure dev`, from its welcome to its end."""
     log = home / "dev.log"
-    with log.open("wb") as output, _dev(home, output.fileno()) as dev:
+    with log.open("wb") as output, _dev(home, model, output.fileno()) as dev:
         try:
             _wait_for_welcome(dev, log)
             yield
@@ -51,11 +52,11 @@ def open_stack(home: Path) -> Iterator[None]:
             dev.terminate()
 
 
-def _dev(home: Path, output: int) -> subprocess.Popen[bytes]:
+def _dev(home: Path, model: str, output: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "temporal.cli", "dev"],
         cwd=home,
-        env=environment(home),
+        env=environment(home, model),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -99,8 +99,17 @@ class Screen:
         return PAGE.replace("{rows}", "\n".join("".join(_spans(row)) for row in self.rows))
 
 
-def run_in_terminal(command: Sequence[str], *, typed: str, environment: Mapping[str, str], folder: Path) -> Screen:
-    """Raises CommandFailed with what the screen shows. `typed` is how a person enters the command."""
+def run_in_terminal(
+    command: Sequence[str],
+    *,
+    typed: str,
+    environment: Mapping[str, str],
+    folder: Path,
+    answers: Sequence[tuple[str, str]] = (),
+) -> Screen:
+    """Raises CommandFailed with what the screen shows. `typed` is how a person enters the command, and `answers` what
+    they type once the last row of the screen ends so.
+    """
     screen = FaintScreen(COLUMNS, ROWS)
     stream = pyte.ByteStream(screen)
     stream.feed(f"{PROMPT}{typed}\r\n".encode())
@@ -117,8 +126,11 @@ def run_in_terminal(command: Sequence[str], *, typed: str, environment: Mapping[
     ) as process:
         os.close(theirs)
         try:
+            waiting = [*answers]
             for written in _output(ours):
                 stream.feed(written)
+                if waiting and _last_row(screen).endswith(waiting[0][0]):
+                    os.write(ours, waiting.pop(0)[1].encode())
         finally:
             os.close(ours)
             process.terminate()
@@ -140,6 +152,10 @@ def _output(terminal: int) -> Iterator[bytes]:
             return
         yield written
     raise CommandFailed(f"The command was not over within {PATIENCE:.0f} s.")
+
+
+def _last_row(screen: pyte.Screen) -> str:
+    return str(screen.display[screen.cursor.y][: screen.cursor.x])
 
 
 def _snapshot(screen: pyte.Screen) -> Screen:

@@ -147,6 +147,27 @@ def send(
     )
 
 
+@app.command(epilog="Example: `perdure chat support`, and tomorrow `perdure chat support --thread support-1f3a9c02`")
+def chat(
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name; `perdure agents` lists them.")],
+    thread: Annotated[
+        str | None, typer.Option("--thread", metavar="ID", help="The conversation; without it, a new one.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", help="While a turn of others runs: enqueue, reject, interrupt, rollback or steer."),
+    ] = None,
+    by: By = None,
+) -> None:
+    """Talk with an agent. What it asks is asked here. Ctrl-C stops the turn, a second one leaves; the thread stays."""
+    from temporal.cli.chat import chat as hold
+    from temporal.cli.thread import read_policy
+    from temporal.settings import read_settings
+
+    chosen = read_policy(policy)
+    raise typer.Exit(hold(read_settings(), agent, thread_id=thread, policy=chosen, by=by or []))
+
+
 @app.command(epilog="Example: `perdure turns customer-17`")
 def turns(thread: ThreadId, as_json: AsJson = False) -> None:
     """List the turns of a conversation."""

@@ -163,12 +163,12 @@ def show_answer(result: AgentResult, url: str | None) -> None:
     console = Console(highlight=False)
     as_lines = not console.is_terminal
     console.print()
-    console.print(_answer(result.output, console), soft_wrap=as_lines)
+    console.print(rendered(result.output, console), soft_wrap=as_lines)
     if result.citations:
         console.print()
         console.print("Citations", style="bold")
         for citation in result.citations:
-            console.print(_cited(citation), soft_wrap=as_lines)
+            console.print(cited(citation), soft_wrap=as_lines)
     console.print()
     console.print(f"Cost: {cost(result.usage)}", style="dim", soft_wrap=True)
     if url:
@@ -204,7 +204,7 @@ def cost(usage: Usage) -> str:
     return ", ".join(parts)
 
 
-def _answer(output: Any, console: Console) -> Any:
+def rendered(output: Any, console: Console) -> Any:
     """A text as it is; what is not a text as JSON."""
     if not isinstance(output, str):
         from pydantic_core import to_json  # noqa: PLC0415 -- rarely needed, and slow to load
@@ -213,7 +213,7 @@ def _answer(output: Any, console: Console) -> Any:
     return Markdown(output) if console.is_terminal else Text(output)
 
 
-def _cited(citation: Citation) -> Text:
+def cited(citation: Citation) -> Text:
     line = Text.assemble((f"[{citation.marker}] ", "cyan"), (citation.document, "bold"))
     if citation.section:
         line.append(f" › {citation.section}")  # noqa: RUF001 -- a path of headings is written so

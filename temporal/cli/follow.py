@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from activities.events import TokenEvent
 from temporal.cli.errors import say
@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 INTERVAL = 1.0
 
 
+class Notes(Protocol):
+    def note(self, text: str) -> None:
+        """Shows a line that stays."""
+
+
 async def follow(run: Run, display: Display) -> None:
     """Shows the steps of `run` until it is over; of an ingestion, how far it is as well."""
-    meanwhile = _report_progress if run.kind == INGEST_WORKFLOW else _show_tokens
-    async with _meanwhile(meanwhile(run, display)):
+    accompanying = _report_progress if run.kind == INGEST_WORKFLOW else _show_tokens
+    async with meanwhile(accompanying(run, display)):
         async for step in run.steps():
             display.step(step)
     display.status("")
@@ -35,7 +40,7 @@ async def follow(run: Run, display: Display) -> None:
 
 async def wait_ingested(run: Run, display: Display) -> IngestResult:
     """Shows how far the ingestion is, and not its steps."""
-    async with _meanwhile(_report_progress(run, display)):
+    async with meanwhile(_report_progress(run, display)):
         result = await run.ingested()
     display.status("")
     return result
@@ -44,12 +49,12 @@ async def wait_ingested(run: Run, display: Display) -> IngestResult:
 @asynccontextmanager
 async def announcing_waits(run: Run, display: Display) -> AsyncIterator[None]:
     """Says so while no worker takes up what `run` has to do, and while it waits for people."""
-    async with _meanwhile(_announce_waits(run, display)), _meanwhile(_announce_questions(run, display)):
+    async with meanwhile(announce_waits(run, display)), meanwhile(_announce_questions(run, display)):
         yield
 
 
 @asynccontextmanager
-async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """What goes wrong with `work` goes wrong with what it accompanies, which tells it."""
     task = asyncio.create_task(work)
     try:
@@ -59,7 +64,7 @@ async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _announce_waits(run: Run, display: Display) -> None:
+async def announce_waits(run: Run, display: Notes) -> None:
     waited = announced = False
     while True:
         await asyncio.sleep(INTERVAL)

@@ -135,20 +135,20 @@ def _row(waiting: Waiting, now: datetime) -> list[str]:
         question.agent,
         shorten(summary(question)),
         question.id[:SHORT_ID],
-        _span(now - question.asked_at),
-        _deciders(question, now),
-        f"in {_span(question.expires_at - now)}: {question.on_expiry}" if question.expires_at else "",
+        span(now - question.asked_at),
+        deciders(question, now),
+        f"in {span(question.expires_at - now)}: {question.on_expiry}" if question.expires_at else "",
     ]
 
 
-def _deciders(question: Question, now: datetime) -> str:
+def deciders(question: Question, now: datetime) -> str:
     told = ", ".join(question.deciders) or "anybody"
     if question.escalates_at:
-        told += f"; in {_span(question.escalates_at - now)} {', '.join(question.escalate_to)}, too"
+        told += f"; in {span(question.escalates_at - now)} {', '.join(question.escalate_to)}, too"
     return told
 
 
-def _span(time: timedelta) -> str:
+def span(time: timedelta) -> str:
     """In its largest unit: 40 s, 5 min, 3 h, 12 d."""
     seconds = max(0, round(time.total_seconds()))
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):

@@ -66,7 +66,7 @@ async def show_turns(settings: Settings, thread_id: str, *, as_json: bool) -> No
     if found.no_longer_kept:
         say(f"{found.no_longer_kept} earlier turns are no longer kept.")
     for turn in found.turns:
-        print(f"{turn.number:>4}  {turn.status:<11}  {turn.id}  {_told(turn)}")  # noqa: T201
+        print(told(turn))  # noqa: T201
 
 
 async def interrupt_turn(settings: Settings, thread_id: str) -> None:
@@ -100,7 +100,12 @@ def _show(thread: Thread, agent: str, turn: Turn, *, as_json: bool) -> None:
         raise RunFailed(thread.id, turn.error.type, turn.error.message)
 
 
-def _told(turn: Turn) -> str:
+def told(turn: Turn) -> str:
+    """A turn in one line."""
+    return f"{turn.number:>4}  {turn.status:<11}  {turn.id}  {_came_to(turn)}"
+
+
+def _came_to(turn: Turn) -> str:
     if turn.error:
         return f"{turn.error.type}: {shorten(turn.error.message, 80)}"
     return shorten(turn.output if isinstance(turn.output, str) else str(turn.output or turn.note or ""), 80)

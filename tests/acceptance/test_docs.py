@@ -51,6 +51,14 @@ async def test_a_perdure_command_of_the_docs_works(command: str, served: Place) 
     assert finished.output
 
 
+@pytest.mark.parametrize("command", [line for line in commands("perdure") if line.split()[1] == "chat"])
+async def test_a_chat_of_the_docs_answers(command: str, served: Place) -> None:
+    finished = await served.call(*shlex.split(command), given="What does a payload codec do?\n")
+
+    assert finished.code == 0, finished.errors
+    assert "codec" in finished.output
+
+
 @pytest.mark.parametrize("command", [line for line in commands("temporal") if "AgentWorkflow" in line])
 async def test_a_temporal_command_of_the_docs_starts_a_run_that_ends(command: str, served: Place) -> None:
     started = await served.call(*shlex.split(command), "--workflow-id", "from-the-docs")

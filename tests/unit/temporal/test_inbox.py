@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.errors import InvalidInput
-from temporal.cli.inbox import _row, _span, read_arguments, read_value, summary
+from temporal.cli.inbox import _row, read_arguments, read_value, span, summary
 from temporal.inbox import Waiting, judged
 from workflows.contracts import Question
 
@@ -76,7 +76,7 @@ def test_a_run_for_which_no_worker_answers_is_listed_too() -> None:
     ],
 )
 def test_times_are_short(time: timedelta, shown: str) -> None:
-    assert _span(time) == shown
+    assert span(time) == shown
 
 
 @pytest.mark.parametrize(
