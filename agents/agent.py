@@ -10,11 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from langchain_core.runnables import RunnableLambda
-from langgraph.config import get_store
 from langgraph.store.memory import InMemoryStore
 
 from agents.approval import Approval, approval_of
-from agents.compaction import Compaction  # noqa: TC001 -- a field's type
 from agents.errors import UnknownAgent, UnknownTool, known
 from agents.exchange import graph_input, output_of
 from agents.graph import compiled_graph
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from langgraph.pregel import Pregel
     from langgraph.store.base import BaseStore
 
+    from agents.compaction import Compaction
     from agents.memory import Memory
 
     # A graph's four type parameters are its author's; nothing here depends on them.
@@ -183,13 +182,5 @@ async def run_agent(agent: Agent, resources: LiveResources, given: Any) -> Any:
 
 
 async def final_state(agent: Agent, resources: LiveResources, given: Any) -> Any:
-    graph = compiled_graph(agent, resources).copy({"store": _store_around() or resources.store})
+    graph = compiled_graph(agent, resources).copy({"store": resources.store})
     return await graph.ainvoke(graph_input(graph, given), {"recursion_limit": agent.recursion_limit})
-
-
-def _store_around() -> BaseStore | None:
-    """The store of the graph that calls, if one does: whoever it works for, so does the agent that it calls."""
-    try:
-        return get_store()
-    except (KeyError, RuntimeError):
-        return None

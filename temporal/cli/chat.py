@@ -25,7 +25,7 @@ from temporal.cli.thread import told
 from temporal.client import UnknownRun, open_agents
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from temporal.client import Agents
     from temporal.settings import Settings
@@ -42,12 +42,20 @@ HELP = """\
 `perdure state`, `history` and `rewind` with the thread's id say and do more."""
 
 
-def chat(settings: Settings, agent: str, *, thread_id: str | None, policy: Policy | None, by: Sequence[str]) -> int:
-    """The exit code: 1 where a turn failed and nobody was there to see it."""
+def chat(
+    settings: Settings,
+    agent: str,
+    *,
+    thread_id: str | None,
+    whose: Mapping[str, str | None],
+    policy: Policy | None,
+    by: Sequence[str],
+) -> int:
+    """The exit code: 1 where a turn failed and nobody was there to see it. `whose` are the thread's tenant and user."""
     with Background() as background:
         agents = background.call(open_agents(settings))
-        conversation = Chat(background, agents, agent, thread_id, policy=policy, by=by or [getpass.getuser()])
-        return conversation.hold()
+        decides = by or [getpass.getuser()]
+        return Chat(background, agents, agent, thread_id, whose=whose, policy=policy, by=decides).hold()
 
 
 class Chat:
@@ -58,6 +66,7 @@ class Chat:
         agent: str,
         thread_id: str | None,
         *,
+        whose: Mapping[str, str | None],
         policy: Policy | None,
         by: Sequence[str],
     ) -> None:
@@ -68,7 +77,7 @@ class Chat:
         self._policy = policy
         self._keyboard = Keyboard()
         self._screen = open_screen()
-        self._listener = Listener(agents.thread(agent, thread_id))
+        self._listener = Listener(agents.thread(agent, thread_id, tenant=whose["tenant"], user=whose["user"]))
         self._dialogue = Dialogue(background, self._listener, self._keyboard, self._screen, by)
 
     @property

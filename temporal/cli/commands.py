@@ -158,6 +158,8 @@ def chat(
         typer.Option("--policy", help="While a turn of others runs: enqueue, reject, interrupt, rollback or steer."),
     ] = None,
     by: By = None,
+    tenant: Tenant = None,
+    user: User = None,
 ) -> None:
     """Talk with an agent. What it asks is asked here. Ctrl-C stops the turn, a second one leaves; the thread stays."""
     from temporal.cli.chat import chat as hold
@@ -165,7 +167,8 @@ def chat(
     from temporal.settings import read_settings
 
     chosen = read_policy(policy)
-    raise typer.Exit(hold(read_settings(), agent, thread_id=thread, policy=chosen, by=by or []))
+    whose = {"tenant": tenant, "user": user}
+    raise typer.Exit(hold(read_settings(), agent, thread_id=thread, whose=whose, policy=chosen, by=by or []))
 
 
 @app.command(epilog="Example: `perdure turns customer-17`")

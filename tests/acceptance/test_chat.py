@@ -328,3 +328,15 @@ async def test_what_can_not_be_talked_to_is_said(desk: Desk) -> None:
     assert "The thread's agent is 'support'" in other.errors
     assert "is terminated" in closed.errors
     assert "is a AgentWorkflow, and no thread" in run.errors
+
+
+async def test_a_thread_of_another_tenant_is_not_gone_on_with(desk: Desk) -> None:
+    desk.provider.will_reply(Reply(text="Good day."))
+    thread = ("chat", "support", "--thread", f"thread-{uuid.uuid4().hex[:8]}")
+
+    own = await desk.perdure(*thread, "--tenant", "acme", "--user", "ada", given="Hello\n")
+    stranger = await desk.perdure(*thread, "--tenant", "evil", given="Hello\n")
+
+    assert own.code == 0, own.errors
+    assert "Good day." in own.output
+    assert "The thread's tenant is 'acme', and not 'evil'." in stranger.output + stranger.errors

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import SummarizationMiddleware, after_agent
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, RemoveMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from pydantic import Field
@@ -50,6 +50,7 @@ class Summarising(Strict):
             self.summarised.append(messages[-1].text)
             summary = f"summary {len(self.summarised)}"
             return AIMessage(summary, usage_metadata={"input_tokens": 1000, "output_tokens": 1, "total_tokens": 1001})
+        refuse_results_of_nothing(messages)
         answer = super()._answer(messages)
         used = sum(len(message.text) for message in messages)
         answer.usage_metadata = {"input_tokens": used, "output_tokens": 0, "total_tokens": used}
@@ -65,6 +66,15 @@ class Summarising(Strict):
         answer = self._answer(messages)
         chunk = AIMessageChunk(answer.text, tool_calls=answer.tool_calls, usage_metadata=answer.usage_metadata)
         yield ChatGenerationChunk(message=chunk)
+
+
+def refuse_results_of_nothing(messages: list[BaseMessage]) -> None:
+    """As providers do: the call of a tool comes before its result."""
+    called: set[str | None] = set()
+    for message in messages:
+        called |= {each["id"] for each in getattr(message, "tool_calls", [])}
+        if isinstance(message, ToolMessage) and message.tool_call_id not in called:
+            raise AssertionError(f"400: nothing has called {message.tool_call_id}.")
 
 
 def compacting(*tools: Any, compaction: Compaction = BRIEF, middleware: Any = ()) -> Agent:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
 from langgraph.config import get_store
@@ -110,6 +110,18 @@ def calling(metadata: dict[str, Any] | None = None) -> Agent:
     return Agent("asking", build)
 
 
+class Keeping(ScriptedModel):
+    """Has its tool keep what it is told."""
+
+    tool: str
+
+    def _answer(self, messages: list[BaseMessage]) -> AIMessage:
+        told = messages[-1]
+        if not isinstance(told, HumanMessage):
+            return AIMessage("kept")
+        return call(self.tool, text=told.text)
+
+
 async def answered(made: Bench, given: str, whose: dict[str, str]) -> str:
     handle = await made.start(given, **whose)
     result: str = (await handle.result())["output"]
@@ -134,13 +146,12 @@ IN_ACTIVITY = {"execute_in": "activity"}
     ids=["node", "node as an activity", "tool", "tool in a thread", "tool in a process", "child", "live child"],
 )
 async def test_nobody_finds_what_others_keep(bench, make_store, agent, others) -> None:
-    used = [tool.name for tool in agent.tools]
+    used = next((tool.name for tool in agent.tools), "")
+    made = bench(agent, Keeping(script=[], tool=used), others=others, store=make_store)
 
-    for number, whose in enumerate(EVERYBODY):
-        text = "ada's" if whose is ADA else f"number {number}"
-        model = ScriptedModel(script=[call(name, text=text) for name in used] + [AIMessage("kept")])
-        made = bench(agent, model, others=others, store=make_store)
-        async with made.worker():
+    async with made.worker():
+        for number, whose in enumerate(EVERYBODY):
+            text = "ada's" if whose is ADA else f"number {number}"
             assert await answered(made, text, whose) == f"{[text]} in {[('memories',)]}"
 
 
