@@ -289,7 +289,7 @@ class Agents:
         """The thread of that id, whoever started it. Raises UnknownRun."""
         run = await self.find(thread_id)
         if run.kind != THREAD_WORKFLOW:
-            raise InvalidInput(f"{thread_id!r} is a {run.kind}, and no thread.")
+            raise InvalidInput(f"{thread_id!r} is of type {run.kind}, and no thread.")
         return Thread(self, thread_id)
 
     def run(self, run_id: str, kind: str) -> Run:

@@ -118,5 +118,5 @@ async def _show_outcome(run: Run, *, as_json: bool) -> None:
                 show_ingested(ingested, run.url)
         case kind:
             raise InvalidInput(
-                f"{run.id!r} is a {kind}, which is no run of an agent. Ask `temporal workflow show` for it."
+                f"{run.id!r} is of type {kind}, which is no run of an agent. Ask `temporal workflow show` for it."
             )

@@ -327,7 +327,7 @@ async def test_what_can_not_be_talked_to_is_said(desk: Desk) -> None:
     assert "No Temporal server answers at 127.0.0.1:9" in nowhere.errors
     assert "The thread's agent is 'support'" in other.errors
     assert "is terminated" in closed.errors
-    assert "is a AgentWorkflow, and no thread" in run.errors
+    assert "is of type AgentWorkflow, and no thread" in run.errors
 
 
 async def test_a_thread_of_another_tenant_is_not_gone_on_with(desk: Desk) -> None:
