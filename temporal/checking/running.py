@@ -27,7 +27,7 @@ from agents.errors import InvalidInput, UnknownAgent
 from temporal.checking import draws
 from temporal.checking.building import Subject, built, model_name, shape
 from temporal.checking.canned import Canned, CannedInterceptor, retrieve
-from temporal.checking.examples import of_type
+from temporal.checking.examples import from_schema, of_type
 from temporal.checking.model import ExploringModel
 from temporal.checking.record import Ran, Script, Task
 from temporal.checking.tracing import Tracing
@@ -199,7 +199,7 @@ class _Answers:
     def to(self, question: Mapping[str, Any]) -> Any:
         identifier = question["id"]
         if identifier not in self._given:
-            self._given[identifier] = self._left.pop(0) if self._left else _made_up_answer(question["value"])
+            self._given[identifier] = self._left.pop(0) if self._left else _made_up_answer(question)
         return self._given[identifier]
 
 
@@ -207,15 +207,23 @@ async def _answer(handle: WorkflowHandle[Any, Any], answers: _Answers) -> None:
     """What is not answered now, since the run has gone on or is busy, is asked for again."""
     with suppress(RPCError, WorkflowQueryFailedError, WorkflowUpdateFailedError):
         for question in await handle.query("questions", rpc_timeout=PROMPTLY):
-            arguments = [question["id"], answers.to(question)]
+            arguments = [question["id"], answers.to(question), question.get("deciders", [])]
             await handle.execute_update("answer", args=arguments, rpc_timeout=PROMPTLY)
 
 
-def _made_up_answer(question: Any) -> Any:
+def _made_up_answer(question: Mapping[str, Any]) -> Any:
     """LangChain's middleware for approvals takes one decision for each call that it asks about."""
-    if isinstance(question, dict) and "action_requests" in question:
-        return {"decisions": [{"type": "approve"} for _ in question["action_requests"]]}
-    return ANSWER
+    match question:
+        case {"value": {"action_requests": requests}}:
+            return {"decisions": [{"type": "approve"} for _ in requests]}
+        case {"kind": "approval"}:
+            return True
+        case {"kind": "unknown_outcome"}:
+            return "tell_model"
+        case {"answer_schema": dict(schema)}:
+            return from_schema(schema)
+        case _:
+            return ANSWER
 
 
 async def _outcome(handle: WorkflowHandle[Any, Any], history: WorkflowHistory) -> tuple[Any, str | None]:

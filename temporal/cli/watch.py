@@ -57,7 +57,7 @@ async def watch_run(settings: Settings, run_id: str, *, after: str | None, modes
     agents = await open_agents(settings)
     run = await agents.find(run_id)
     if run.kind not in (AGENT_WORKFLOW, THREAD_WORKFLOW):
-        raise InvalidInput(f"{run.id!r} is of type {run.kind}, which is no run of an agent. Follow it with `perdure result`.")
+        raise InvalidInput(f"{run.id!r} is of type {run.kind}, and no agent's run. Follow it with `perdure result`.")
     watched = Watched(run, after=after, types=types, values="values" in modes)
     if as_json:
         await watched.print_all()

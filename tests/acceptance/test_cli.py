@@ -136,7 +136,7 @@ async def test_the_temporal_command_starts_a_run_with_plain_json(terminal, stack
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("run", "reserch", "What?"), "Unknown agent 'reserch'. Known: 'research'."),
+        (("run", "reserch", "What?"), "Unknown agent 'reserch'. Known: 'research', 'support'."),
         (("run", "research", "  "), "The question for agent 'research' is empty."),
         (("run", "research", "{", "--json-input"), "The input is no JSON"),
         (("result", "nobody-1"), "There is no run 'nobody-1'"),
