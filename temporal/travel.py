@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from workflows.fork import RepeatedEffect
     from workflows.turns import ArchivedPage
 
-PATIENCE = (timedelta(seconds=10), timedelta(seconds=30))
-"""For a query, and for the same once more: a worker may have to replay the whole run first."""
+PATIENCE = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=30))
+"""For a query, and for the same again: a worker may have to replay the whole run first."""
 
 _UNANSWERED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION)
 
@@ -201,7 +201,7 @@ def _refusal(error: WorkflowUpdateFailedError) -> PerdureError:
 
 
 async def _ask(run: Run, query: str, answer: Any, argument: Any) -> Any:
-    """Asks twice: a worker that drops a finished run from its cache may lose a query that comes in that moment."""
+    """Asks again: a worker that drops a finished run from its cache may lose a query that comes in that moment."""
     handle: WorkflowHandle[Any, Any] = run.client.get_workflow_handle(run.id)
     for patience in PATIENCE:
         try:
