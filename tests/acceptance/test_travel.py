@@ -27,12 +27,12 @@ async def test_a_run_is_read_and_forked_from_the_command_line(served: Place) -> 
 
 
 async def test_what_cant_be_travelled_to_is_refused_in_a_line(served: Place) -> None:
-    await served.call("perdure", "run", "research", "How is an activity cancelled?", "--id", "refused")
+    await served.call("perdure", "run", "research", "How is an activity cancelled?", "--id", "not-travelled")
 
-    unkept = await served.call("perdure", "state", "refused", "--checkpoint", "nonsense")
-    nothing = await served.call("perdure", "fork", "refused")
-    rewound = await served.call("perdure", "rewind", "refused", "--turn", "first")
-    malformed = await served.call("perdure", "fork", "refused", "--state", "{")
+    unkept = await served.call("perdure", "state", "not-travelled", "--checkpoint", "nonsense")
+    nothing = await served.call("perdure", "fork", "not-travelled")
+    rewound = await served.call("perdure", "rewind", "not-travelled", "--turn", "first")
+    malformed = await served.call("perdure", "fork", "not-travelled", "--state", "{")
 
     assert (unkept.code, nothing.code, rewound.code, malformed.code) == (1, 2, 2, 2)
     assert "Checkpoint 'nonsense' is not kept" in unkept.errors
