@@ -97,7 +97,7 @@ async def agents(client: Client) -> Any:
         registry=Registry.of([travelling(case) for case in FORKED]),
         model_id=str,
         chat_model=models.__getitem__,
-        store=lambda _types: store,
+        store=lambda _types, _root: store,
     ):
         yield Agents(client, Target("test", "default", "a test"), settings.task_queue)
 
