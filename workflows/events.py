@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.config import get_config
-from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -25,9 +24,6 @@ from activities.telling import step_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from langchain_core.runnables import RunnableConfig
-    from langgraph.store.base import BaseStore
-    from langgraph.types import StreamMode
     from temporalio.workflow import ActivityHandle
 
 KEPT = 500
@@ -127,26 +123,6 @@ def told_already() -> Iterator[None]:
         yield
     finally:
         TOLD.reset(token)
-
-
-def streaming(events: RunEvents, config: RunnableConfig, store: BaseStore | None) -> RunnableConfig:
-    """`config` with which a graph and its subgraphs tell `events` what they stream, at once and without a queue.
-
-    LangGraph finds a surrounding graph's stream under private keys, and then takes the store from there as well. This
-    function is the one place that sets them, and tests/unit/workflows/test_events.py fails when they move.
-    """
-    from langgraph._internal._constants import CONFIG_KEY_RUNTIME, CONFIG_KEY_STREAM  # noqa: PLC0415 -- see above
-    from langgraph.pregel.protocol import StreamProtocol  # noqa: PLC0415 -- see above
-
-    modes: set[StreamMode] = {"updates", "values", "tasks"}
-    if DEBUGGING.get():
-        modes.add("debug")
-    inside = {
-        **config["configurable"],
-        CONFIG_KEY_STREAM: StreamProtocol(events.streamed, modes),
-        CONFIG_KEY_RUNTIME: Runtime(store=store, stream_writer=events.wrote),
-    }
-    return {**config, "configurable": inside}
 
 
 @contextmanager

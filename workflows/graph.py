@@ -13,10 +13,9 @@ from agents.graph import activity_parts, compiled_graph
 from workflows.cache import RunCache
 from workflows.compaction import refuse_uncompactable
 from workflows.durable import DurableResources
-from workflows.events import streaming
-from workflows.journal import noting_supersteps
 from workflows.node import with_durable_nodes
 from workflows.store import DurableStore
+from workflows.streaming import streaming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,7 +92,7 @@ async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
     with langsmith.tracing_context(enabled=False):
         return await run.graph.ainvoke(
             given,
-            noting_supersteps(run.journal, streaming(run.events, run.config_at(at), run.graph.store), run.graph.store),
+            streaming(run.events, run.journal, run.config_at(at), run.graph.store),
             context=run.request.context,
             durability=run.agent.durability,
             control=control,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables.config import var_child_runnable_config
-from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 
@@ -20,9 +19,6 @@ from workflows.contracts import Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from langchain_core.runnables import RunnableConfig
-    from langgraph.store.base import BaseStore
-    from langgraph.types import StreamMode
 
 MOST_SUPERSTEPS = 1_000
 MOST_STEPS = 50
@@ -140,29 +136,6 @@ def superstep_here() -> str:
     config = var_child_runnable_config.get() or {}
     found: Any = config.get("configurable", {}).get("checkpoint_map", {})
     return str(found.get("", ""))
-
-
-def noting_supersteps(journal: Journal, config: RunnableConfig, store: BaseStore | None) -> RunnableConfig:
-    """`config` with which a graph tells the journal of each superstep, at once and without a queue.
-
-    LangGraph hands checkpoints to the stream of a surrounding graph, which it finds under private keys. It then looks
-    there for the `store`, too.
-    """
-    from langgraph._internal._constants import CONFIG_KEY_RUNTIME, CONFIG_KEY_STREAM  # noqa: PLC0415 -- see above
-    from langgraph.pregel.protocol import StreamProtocol  # noqa: PLC0415 -- see above
-
-    inside = {CONFIG_KEY_RUNTIME: Runtime(store=store), **config["configurable"]}
-    around: Any = inside.get(CONFIG_KEY_STREAM)
-    modes: set[StreamMode] = {"checkpoints", *(around.modes if around else ())}
-
-    def told(chunk: tuple[tuple[str, ...], str, Any]) -> None:
-        namespace, mode, value = chunk
-        if mode == "checkpoints" and not namespace:
-            journal.planned(value)
-        if around is not None and mode in around.modes:
-            around(chunk)
-
-    return {**config, "configurable": {**inside, CONFIG_KEY_STREAM: StreamProtocol(told, modes)}}
 
 
 @contextmanager

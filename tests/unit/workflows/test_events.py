@@ -9,7 +9,9 @@ from langgraph.graph import START, StateGraph
 from langgraph.store.memory import InMemoryStore
 from temporalio.worker._workflow_instance import _ActivityHandle
 
-from workflows.events import RunEvents, activity_id, streaming, told_already
+from workflows.events import RunEvents, activity_id, told_already
+from workflows.journal import Journal
+from workflows.streaming import streaming
 
 
 class State(TypedDict):
@@ -45,7 +47,7 @@ async def test_a_graph_and_its_subgraphs_stream_to_the_run() -> None:
         return {"count": state["count"] + 1}
 
     events = Heard()
-    config = streaming(events, {"configurable": {"thread_id": "t"}}, InMemoryStore())
+    config = streaming(events, Journal(), {"configurable": {"thread_id": "t"}}, InMemoryStore())
 
     state = await graph(count).ainvoke({"count": 1}, config)
 
@@ -70,7 +72,7 @@ async def test_a_graph_finds_its_store_while_it_streams() -> None:
         return state
 
     store = InMemoryStore()
-    config = streaming(Heard(), {"configurable": {"thread_id": "t"}}, store)
+    config = streaming(Heard(), Journal(), {"configurable": {"thread_id": "t"}}, store)
 
     await graph(look).copy({"store": store}).ainvoke({"count": 1}, config)
 
