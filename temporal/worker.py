@@ -52,7 +52,7 @@ from temporal.streams import event_transport
 from temporal.target import find_target
 from temporal.telemetry import LoggingInterceptor, forwarding_runtime
 from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
-from workflows import determinism, guard
+from workflows import determinism, guard, quiet
 from workflows.agent import AgentWorkflow
 from workflows.graph import Graphs
 from workflows.ingestion import IngestWorkflow
@@ -167,6 +167,7 @@ def ready_process() -> None:
             importlib.import_module(module)
     determinism.install()
     guard.install()
+    quiet.install()
 
 
 def make_worker(

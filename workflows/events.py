@@ -10,6 +10,7 @@ import json
 from collections import deque
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -64,8 +65,15 @@ class RunEvents:
             fields["turn"] = self.turn
         self._kept.append((self.sequence, type_, fields))
         if not workflow.unsafe.is_replaying_history_events():
-            run = workflow.info().workflow_id
-            SINK.get().publish(run, encoded(run, type_, self.sequence, **fields))
+            self._sink.publish(self._run, encoded(self._run, type_, self.sequence, **fields))
+
+    @cached_property
+    def _run(self) -> str:
+        return workflow.info().workflow_id
+
+    @cached_property
+    def _sink(self) -> EventSink:
+        return SINK.get()
 
     def begin(self, agent: str, *, continued: bool) -> None:
         execution = workflow.info().first_execution_run_id
@@ -73,10 +81,10 @@ class RunEvents:
 
     def page(self, after: int) -> EventPage:
         """Those after number `after` that are kept."""
-        run, told, size = workflow.info().workflow_id, [], 0
+        told, size = [], 0
         for sequence, type_, fields in self._kept:
             if sequence > after and size < MOST_TOLD:
-                event = encoded(run, type_, sequence, **fields)
+                event = encoded(self._run, type_, sequence, **fields)
                 size += len(event)
                 told.append(json.loads(event))
         return EventPage(events=told, last=self.sequence)
@@ -108,8 +116,7 @@ class RunEvents:
     def _debug(self, value: Any, inside: dict[str, Any]) -> None:
         """Neither numbered nor kept: workers that do not debug number the same."""
         if not workflow.unsafe.is_replaying_history_events():
-            run = workflow.info().workflow_id
-            SINK.get().publish(run, encoded(run, "debug", 0, value=plainly(value), **inside))
+            self._sink.publish(self._run, encoded(self._run, "debug", 0, value=plainly(value), **inside))
 
 
 TOLD: ContextVar[bool] = ContextVar("perdure_told", default=False)
@@ -125,22 +132,21 @@ def told_already() -> Iterator[None]:
         TOLD.reset(token)
 
 
-@contextmanager
-def told_step(activity: str, step: ActivityHandle[Any], summary: str) -> Iterator[None]:
+class ToldStep:
     """Tells that `step` is scheduled, and how it ends. An eviction is no end."""
-    run = getattr(workflow.instance(), "current", None)
-    events = getattr(run, "events", None)
-    if not isinstance(events, RunEvents):
-        yield
-        return
-    told = {"step": step_id(workflow.info().run_id, activity_id(step)), "activity": activity, **_node()}
-    events.tell("step", state="scheduled", summary=summary, **told)
-    try:
-        yield
-    except (ActivityError, ApplicationError) as error:
-        events.tell("step", state="failed", error=_reason(error), **told)
-        raise
-    events.tell("step", state="completed", **told)
+
+    __slots__ = ("_events", "_told")
+
+    def __init__(self, events: RunEvents, activity: str, step: ActivityHandle[Any], summary: str) -> None:
+        self._events = events
+        self._told = {"step": step_id(workflow.info().run_id, activity_id(step)), "activity": activity, **_node()}
+        events.tell("step", state="scheduled", summary=summary, **self._told)
+
+    def end(self, error: BaseException | None) -> None:
+        if error is None:
+            self._events.tell("step", state="completed", **self._told)
+        elif isinstance(error, (ActivityError, ApplicationError)):
+            self._events.tell("step", state="failed", error=_reason(error), **self._told)
 
 
 def activity_id(step: ActivityHandle[Any]) -> str:

@@ -6,7 +6,6 @@ journal is made again by a replay; it is no record of its own, and adds nothing 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +61,9 @@ class Noted:
     ended: float | None = None
     failed: bool = False
 
+    def end(self, *, failed: bool = False) -> None:
+        self.ended, self.failed = workflow.time(), failed
+
     def taken(self) -> StepTaken:
         seconds = None if self.ended is None else round(self.ended - self.started, 3)
         return StepTaken(activity=self.activity, summary=self.summary, seconds=seconds, failed=self.failed)
@@ -99,14 +101,16 @@ class Journal:
             entry = self._entry(checkpoint)
             entry.usage = entry.usage.plus(usage)
 
-    def begun(self, checkpoint: str, noted: Noted) -> None:
-        if not checkpoint:
-            return
-        entry = self._entry(checkpoint)
-        if len(entry.steps) < MOST_STEPS:
-            entry.steps.append(noted)
-        else:
-            entry.more += 1
+    def begin(self, activity: str, summary: str) -> Noted:
+        """Notes a step of the node that is running."""
+        noted = Noted(activity, summary, workflow.time())
+        if checkpoint := superstep_here():
+            entry = self._entry(checkpoint)
+            if len(entry.steps) < MOST_STEPS:
+                entry.steps.append(noted)
+            else:
+                entry.more += 1
+        return noted
 
     def supersteps(self, kept: set[str]) -> Iterator[Superstep]:
         """The newest first. `kept` are the checkpoints that are still there."""
@@ -136,22 +140,3 @@ def superstep_here() -> str:
     config = var_child_runnable_config.get() or {}
     found: Any = config.get("configurable", {}).get("checkpoint_map", {})
     return str(found.get("", ""))
-
-
-@contextmanager
-def noting(activity: str, summary: str) -> Iterator[None]:
-    """Notes a step in the journal of the run that takes it."""
-    run = getattr(workflow.instance(), "current", None)
-    journal = getattr(run, "journal", None)
-    if not isinstance(journal, Journal):
-        yield
-        return
-    noted = Noted(activity, summary, workflow.time())
-    journal.begun(superstep_here(), noted)
-    try:
-        yield
-    except BaseException:
-        noted.failed = True
-        raise
-    finally:
-        noted.ended = workflow.time()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.globals import get_debug, get_llm_cache
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.chat_models import _ChatModelBinding
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import ensure_config
 from langchain_core.tracers.context import _configure_hooks
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 class DurableModel(BaseChatModel):
     model: str
+
+    def bind(self, **options: Any) -> _DurableBinding:
+        return _DurableBinding(bound=self, kwargs=options, config={})
 
     @property
     def _llm_type(self) -> str:
@@ -124,6 +128,20 @@ class DurableModel(BaseChatModel):
         run.used(model_calls=1, input_tokens=input_tokens, output_tokens=output_tokens)
         message: AIMessage = response.message
         return message
+
+
+class _DurableBinding(_ChatModelBinding):  # type: ignore[no-redef] # of LangChain's own making
+    """LangChain merges configs for each call, and makes four copies of them, where one has nothing in it."""
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
+        config: RunnableConfig | None = None,
+        **options: Any,
+    ) -> AIMessage:
+        if self.config or self.config_factories:
+            return await super().ainvoke(input, config, **options)
+        return await self.bound.ainvoke(input, config, **{**self.kwargs, **options})
 
 
 def _tags(model: DurableModel, config: RunnableConfig) -> list[str]:

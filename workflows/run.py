@@ -84,11 +84,15 @@ class Run:
 
 def current_run() -> Run:
     """The run whose graph is asking. The stand-ins find it here, and so one graph serves all runs of a worker."""
-    if workflow.in_workflow():
-        run = getattr(workflow.instance(), "current", None)
-        if isinstance(run, Run):
-            return run
+    if workflow.in_workflow() and (run := hosted_run()):
+        return run
     raise FatalError(
         "A durable model, tool or retriever was called outside a run. "
         "Outside workflows, build the agent with LiveResources."
     )
+
+
+def hosted_run() -> Run | None:
+    """The run of the workflow that is running, where it hosts one."""
+    run = getattr(workflow.instance(), "current", None)
+    return run if isinstance(run, Run) else None

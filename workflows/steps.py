@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +18,8 @@ from temporalio.workflow import ActivityCancellationType
 import agents.errors
 from activities.sizes import LIMITS, packed
 from agents.errors import HistoryFull, StepFailed, StepTimedOut, UnsupportedValue, WorkerLost
-from workflows.events import told_step
-from workflows.journal import noting
+from workflows.events import ToldStep
+from workflows.run import hosted_run
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from temporalio.workflow import ActivityHandle
 
     from agents.options import StepOptions
+    from workflows.run import Run
 
 Response = TypeVar("Response")
 
@@ -74,13 +75,30 @@ async def execute_step(
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
             _refuse_cancelled()
             step = _started(activity, sent, options, shown, overrides or {})
-            with noting(activity, shown), told_step(activity, step, shown):
+            with _Account(run, activity, step, shown) if (run := hosted_run()) else nullcontext():
                 given = await _ended(step)
     except (ActivityError, ApplicationError) as error:  # a local activity's failure comes as it is
         if (raised := rebuilt(error, activity)) is not None:
             raise raised from error
         raise
     return unpacked(given, f"The result of {activity}", response)
+
+
+class _Account:
+    """What a run's watchers and its journal hear of a step."""
+
+    __slots__ = ("_noted", "_told")
+
+    def __init__(self, run: Run, activity: str, step: ActivityHandle[RawValue], summary: str) -> None:
+        self._noted = run.journal.begin(activity, summary)
+        self._told = ToldStep(run.events, activity, step, summary)
+
+    def __enter__(self) -> None:
+        """It began when the step was started."""
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        self._noted.end(failed=error is not None)
+        self._told.end(error)
 
 
 def _started(

@@ -8,10 +8,11 @@ import json
 from contextvars import ContextVar
 from copy import copy
 from dataclasses import asdict, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.messages import BaseMessage
 from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools.base import FILTERED_ARGS, get_all_basemodel_annotations
 from langgraph.config import get_config
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import get_runtime
@@ -31,7 +32,7 @@ from workflows.steps import shorten
 from workflows.window import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from langchain_core.runnables import RunnableConfig
 
@@ -39,7 +40,18 @@ if TYPE_CHECKING:
     from agents.agent import Agent
     from agents.approval import Approval
 
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
 _CALL_ID: ContextVar[str | None] = ContextVar("perdure_call_id", default=None)
+
+
+def _looked_through(function: Function) -> Function:
+    """LangChain looks at a body's signature and at its types to see what to hand to it, at each call: here it finds
+    the signature made, and no types.
+    """
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    function.__annotations__ = {}
+    return function
 
 
 class DurableTool(StructuredTool):
@@ -57,10 +69,21 @@ class DurableTool(StructuredTool):
         _CALL_ID.set(tool_call_id)
         return await super().arun(*args, tool_call_id=tool_call_id, **options)
 
+    @_looked_through
     async def _arun(self, *args: Any, **arguments: Any) -> Any:
-        """Asks for no config and no callbacks: LangChain looks through signatures for who wants them, at each call."""
+        """Asks for no config and no callbacks."""
         assert self.coroutine is not None  # noqa: S101 -- `durable_tool` gives one
         return await self.coroutine(*args, **arguments)
+
+    def _filter_injected_args(self, tool_input: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in tool_input.items() if name not in self._hidden}
+
+    @functools.cached_property
+    def _hidden(self) -> frozenset[str]:
+        """The arguments that callbacks do not see. LangChain finds them out anew at each call."""
+        schema = self.args_schema if isinstance(self.args_schema, type) else None
+        names = [*FILTERED_ARGS, *self._injected_args_keys, *(get_all_basemodel_annotations(schema) if schema else ())]
+        return frozenset(names) - super()._filter_injected_args(dict.fromkeys(names)).keys()
 
 
 def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
