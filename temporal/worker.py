@@ -40,7 +40,7 @@ from activities.weaviate_items import WeaviateItems
 from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
 from agents.registry import Registry
-from temporal import search_attributes
+from temporal import search_attributes, walks
 from temporal.archive import archive_of
 from temporal.client import connect
 from temporal.converter import payload_limits
@@ -168,6 +168,7 @@ def ready_process() -> None:
     determinism.install()
     guard.install()
     quiet.install()
+    walks.install()
 
 
 def make_worker(
