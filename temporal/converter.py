@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter
@@ -12,19 +12,25 @@ from activities.sizes import Limits
 from temporal.storage import PayloadDriver, external_storage
 
 if TYPE_CHECKING:
+    from temporalio.converter import SerializationContext
+
     from temporal.storage import StorageLocation
 
-_ENCODINGS = tuple(PydanticPayloadConverter().converters.values())
+_PYDANTIC = PydanticPayloadConverter().converters
 
 
 class SharedPayloadConverter(CompositePayloadConverter):
     """Pydantic's, whose parts all instances share.
 
-    The SDK makes an instance for every run and every workflow task, and each would build its types' adapters anew.
+    The SDK makes instances for every run and every workflow task, and each would build its types' adapters anew.
     """
 
     def __init__(self) -> None:
-        super().__init__(*_ENCODINGS)
+        self.converters = _PYDANTIC
+
+    def with_context(self, _context: SerializationContext) -> Self:
+        """No part of it looks at where a payload belongs."""
+        return self
 
 
 DATA_CONVERTER = DataConverter(payload_converter_class=SharedPayloadConverter)
