@@ -76,6 +76,12 @@ BARE = Contestant(
     job=Start("BareWorkflow", (QUESTION,)),
     chat=Start("BareChat"),
 )
+BARE_SANDBOXED = Contestant(
+    name="bare workflow, sandboxed",
+    about="the same in Temporal's sandbox, in which workers run workflows by default, with all modules passed through",
+    opens=f"{MODULES}.bare:opened_sandboxed",
+    job=BARE.job,
+)
 PERDURE = Contestant(
     name="perdure",
     about=(
@@ -122,5 +128,5 @@ DEEPAGENTS = Contestant(
     python=DEEPAGENTS_PYTHON,
 )
 
-ROSTER = (IN_MEMORY, BARE, PERDURE, LOCAL, SANDBOXED, OFFICIAL, DEEPAGENTS)
+ROSTER = (IN_MEMORY, BARE, BARE_SANDBOXED, PERDURE, LOCAL, SANDBOXED, OFFICIAL, DEEPAGENTS)
 PEERS = (OFFICIAL, DEEPAGENTS)

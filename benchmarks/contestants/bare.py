@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from benchmarks import chat
 from benchmarks.job import ANSWER, STEPS
@@ -63,15 +64,23 @@ WORKFLOWS = [BareWorkflow, BareChat]
 
 
 @asynccontextmanager
-async def opened(address: str, task_queue: str) -> AsyncIterator[None]:
+async def opened(address: str, task_queue: str, runner: WorkflowRunner | None = None) -> AsyncIterator[None]:
     client = await Client.connect(address)
     async with Worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
         activities=[step, ask, look_up],
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=runner or UnsandboxedWorkflowRunner(),
     ):
+        yield
+
+
+@asynccontextmanager
+async def opened_sandboxed(address: str, task_queue: str) -> AsyncIterator[None]:
+    """With all modules passed through: the least that the sandbox costs."""
+    restrictions = SandboxRestrictions.default.with_passthrough_all_modules()
+    async with opened(address, task_queue, SandboxedWorkflowRunner(restrictions=restrictions)):
         yield
 
 

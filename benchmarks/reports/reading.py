@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.reports.table import times, value
-from benchmarks.roster import BARE, IN_MEMORY, LOCAL, PEERS, PERDURE, SANDBOXED
+from benchmarks.roster import BARE, BARE_SANDBOXED, IN_MEMORY, LOCAL, PEERS, PERDURE, SANDBOXED
 from benchmarks.rounds import LOADS
 
 if TYPE_CHECKING:
@@ -29,10 +29,12 @@ def _against_the_floors(summary: Summary) -> str:
     bare = summary.ratio(PERDURE, BARE, ALONE, "latency")
     step = summary.overhead(PERDURE, BARE, ALONE, "latency")
     cpu = summary.overhead(PERDURE, BARE, TOGETHER, "worker_cpu")
+    sandbox = summary.overhead(BARE_SANDBOXED, BARE, TOGETHER, "worker_cpu")
     return (
         f"One run at a time, perdure takes {times(bare)} the latency of a bare Temporal workflow, "
         f"{value(step)} ms more for each step, and {times(memory)} that of plain LangGraph, which keeps nothing. "
-        f"With {TOGETHER.at_once} in flight a step costs {value(cpu)} ms of worker CPU more than a bare activity."
+        f"With {TOGETHER.at_once} in flight a step costs {value(cpu)} ms of worker CPU more than a bare activity. "
+        f"Temporal's sandbox, in which workers run workflows by default, costs a bare activity {value(sandbox)} ms."
     )
 
 
