@@ -34,7 +34,7 @@ GRACE = 5.0
 MARGIN = 1.0
 """Seconds before its time-out, at most a tenth of it, when a body is given up here: the server could not say why."""
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class RunningBody(Protocol):

@@ -28,6 +28,9 @@ BUSY_SECONDS = 5
 PAUSE_SECONDS = 0.02
 """What comes in such a time is written at once: a transaction for each word would cost more than the word."""
 
+PAGES_AHEAD = 4_000
+"""Pages of 4 kB that wait for their place in the file: to move them takes as long as to write them."""
+
 POLL_SECONDS = 0.01
 IDLE_POLL_SECONDS = 0.05
 IDLE_AFTER = 10.0
@@ -162,4 +165,5 @@ def _connect(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=BUSY_SECONDS, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AHEAD}")
     return connection

@@ -28,7 +28,7 @@ AGAIN_SECONDS = 1.0
 MOST_AT_ONCE = 500
 FIELD = "e"
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class EventServer:

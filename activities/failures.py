@@ -195,7 +195,7 @@ class FailureInterceptor(Interceptor):
 class _Translating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         try:
-            return await super().execute_activity(input)
+            return await self.next.execute_activity(input)
         except (FailureError, asyncio.CancelledError):
             raise
         except (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 - none may pass as it is

@@ -45,10 +45,10 @@ class _Beating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         timeout = activity.info().heartbeat_timeout
         if timeout is None:
-            return await super().execute_activity(input)
+            return await self.next.execute_activity(input)
         beating = _Beat(self.reported, min(self._seconds, timeout.total_seconds() / BEATS_PER_TIMEOUT))
         try:
-            return await super().execute_activity(input)
+            return await self.next.execute_activity(input)
         finally:
             beating.end()
 

@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.25
 LAST_SECONDS = 1.0
 """For a body that has been closed, and for a thread that has been asked to end."""
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class BodyLoops:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, message_chunk_to_message
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 from temporalio import activity
 
 from activities.telling import TELLER
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from agents.registry import Registry
 
 CALL_MODEL = "call_model"
+
+MOST_BINDINGS = 256
 
 
 class ChangedTool(BaseModel):
@@ -69,6 +73,8 @@ class ModelCalls:
         self._chat_model = chat_model
         self._registry = registry
         self._transcripts = transcripts
+        self._bindings: OrderedDict[bytes, Runnable[LanguageModelInput, BaseMessage]] = OrderedDict()
+        """What was bound last. Vendors' clients make a specification of each tool whenever they are bound."""
 
     @activity.defn(name=CALL_MODEL)
     async def call_model(self, request: ModelRequest) -> ModelResponse:
@@ -94,10 +100,21 @@ class ModelCalls:
 
     def _bound(self, request: ModelRequest) -> Runnable[LanguageModelInput, BaseMessage]:
         model = self._chat_model(request.model)
+        if not request.tools and not request.options:
+            return model
+        key = to_json((request.agent, request.model, request.tools, request.options))
+        if key not in self._bindings:
+            self._bindings[key] = self._bind(model, request)
+        self._bindings.move_to_end(key)
+        if len(self._bindings) > MOST_BINDINGS:
+            self._bindings.popitem(last=False)
+        return self._bindings[key]
+
+    def _bind(self, model: BaseChatModel, request: ModelRequest) -> Runnable[LanguageModelInput, BaseMessage]:
         if request.tools:
             tools = [_tool(self._registry[request.agent], tool) for tool in request.tools]
             return model.bind_tools(tools, **request.options)
-        return model.bind(**request.options) if request.options else model
+        return model.bind(**request.options)
 
 
 def _refuse_malformed(message: BaseMessage) -> None:

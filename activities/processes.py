@@ -55,7 +55,7 @@ START_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 BUFFER = 1024 * 1024
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class ToolProcesses:

@@ -30,7 +30,7 @@ MOST_AT_ONCE = 1_000
 STOP_SECONDS = 5
 AGAIN_SECONDS = 0.5
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger()
 
 Told = tuple[str, bytes]
 """A run, and an event of it."""

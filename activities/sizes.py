@@ -80,5 +80,5 @@ class _Sized(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 -- the SDK's name
         LIMITS.set(self._limits)
-        result = await super().execute_activity(input)
+        result = await self.next.execute_activity(input)
         return packed(result, f"The result of {activity.info().activity_type}", activity.payload_converter())

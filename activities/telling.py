@@ -100,4 +100,4 @@ class _Telling(ActivityInboundInterceptor):
         teller = Teller(self._sink, activity.info())
         TELLER.set(teller)
         teller.begin()
-        return await super().execute_activity(input)
+        return await self.next.execute_activity(input)

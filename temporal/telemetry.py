@@ -38,14 +38,14 @@ from workflows.continuation import MARK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from structlog.typing import EventDict, Processor, WrappedLogger
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
     from temporal.settings import LogSettings
 
 OWN = ("agents", "activities", "workflows", "temporal")
 QUIET = ("anthropic", "httpcore", "httpcore2", "httpx", "httpx2", "langsmith", "ollama", "openai", "weaviate")
 
-log = structlog.stdlib.get_logger(__name__)
+log: FilteringBoundLogger = structlog.get_logger()
 
 
 def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
@@ -155,10 +155,16 @@ def _read(raw: RawValue) -> Any:
 
 
 class LoggingInterceptor(Interceptor):
-    """Binds what a record is about, and logs the start and the end of runs and steps."""
+    """Binds what a record is about, and logs the start and the end of runs and steps.
+
+    Make it when logging is configured: a logger that is bound anew for each record takes as long as the record.
+    """
+
+    def __init__(self) -> None:
+        self._log: FilteringBoundLogger = log.bind()
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
-        return _LoggedActivity(next)
+        return _LoggedActivity(next, self._log)
 
     def workflow_interceptor_class(
         self,
@@ -168,21 +174,25 @@ class LoggingInterceptor(Interceptor):
 
 
 class _LoggedActivity(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, logger: FilteringBoundLogger) -> None:  # noqa: A002 - the SDK's name
+        super().__init__(next)
+        self._log = logger
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
         about = {"run": info.workflow_id, "step": info.activity_type, "step_id": info.activity_id}
         with bound_contextvars(**about, attempt=info.attempt, **_agent(input.args)):
-            log.debug("step_started")
+            self._log.debug("step_started")
             started = time.perf_counter()
             try:
-                result = await super().execute_activity(input)
+                result = await self.next.execute_activity(input)
             except (CancelledError, asyncio.CancelledError):
-                log.info("step_cancelled", milliseconds=_since(started))
+                self._log.info("step_cancelled", milliseconds=_since(started))
                 raise
             except Exception as error:
-                log.warning("step_failed", milliseconds=_since(started), **_failure(error))
+                self._log.warning("step_failed", milliseconds=_since(started), **_failure(error))
                 raise
-            log.info("step_finished", milliseconds=_since(started))
+            self._log.info("step_finished", milliseconds=_since(started))
             return result
 
 
