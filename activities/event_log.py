@@ -36,6 +36,9 @@ IDLE_POLL_SECONDS = 0.05
 IDLE_AFTER = 10.0
 MOST_AT_ONCE = 500
 
+MOST_ROWS = 5_000
+"""Of one statement, which is a transaction: with one for each row, the thread would take Python's lock as often."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
     id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, data BLOB NOT NULL, at REAL NOT NULL
@@ -78,22 +81,21 @@ class _Outlet:
 
     def write(self, events: Sequence[Told]) -> None:
         now = time.time()
-        with self._connection:
-            self._connection.executemany(
-                "INSERT INTO event (run, data, at) VALUES (?, ?, ?)", [(run, data, now) for run, data in events]
-            )
+        for start in range(0, len(events), MOST_ROWS):
+            part = events[start : start + MOST_ROWS]
+            rows = ", ".join(["(?, ?, ?)"] * len(part))
+            values = [value for run, data in part for value in (run, data, now)]
+            self._connection.execute(f"INSERT INTO event (run, data, at) VALUES {rows}", values)  # noqa: S608 -- places for values
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
             self._clean()
 
     def _clean(self) -> None:
-        with self._connection:
-            self._connection.execute("DELETE FROM event WHERE at < ?", (time.time() - self._keep,))
-        while self._used() > self._largest:
-            with self._connection:  # the oldest eighth
-                self._connection.execute(
-                    "DELETE FROM event WHERE id <= (SELECT min(id) + (max(id) - min(id)) / 8 FROM event)"
-                )
+        self._connection.execute("DELETE FROM event WHERE at < ?", (time.time() - self._keep,))
+        while self._used() > self._largest:  # the oldest eighth
+            self._connection.execute(
+                "DELETE FROM event WHERE id <= (SELECT min(id) + (max(id) - min(id)) / 8 FROM event)"
+            )
 
     def _used(self) -> int:
         pages, free, size = (
@@ -162,7 +164,7 @@ class _Cursor:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=BUSY_SECONDS, check_same_thread=False)
+    connection = sqlite3.connect(file, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AHEAD}")

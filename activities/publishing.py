@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-import time
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -92,12 +91,9 @@ class Publisher(threading.Thread):
         self.join(STOP_SECONDS)
 
     def run(self) -> None:
-        written = 0.0
         while not (self._ending.is_set() and self._queue.empty()):
-            first = self._queue.get()
-            self._ending.wait(max(0.0, written + self._pause - time.monotonic()))
-            self._write(self._gathered(first))
-            written = time.monotonic()
+            self._write(self._gathered(self._queue.get()))
+            self._ending.wait(self._pause)  # here nothing wakes the thread: each waking takes time from the runs
         self._outlet.close()
 
     def _gathered(self, first: Told | None) -> list[Told]:
