@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from activities.nursery import tend
 from activities.servant import serve
+from temporal.logs import configure_logging
 from temporal.settings import read_settings
-from temporal.telemetry import configure_logging
 
 
 def main(control: int) -> NoReturn:

@@ -45,12 +45,13 @@ from temporal.archive import archive_of
 from temporal.client import connect
 from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
+from temporal.logs import forwarding_runtime
 from temporal.packages import refuse_clashing
 from temporal.settings import InvalidSettings, read_environment
 from temporal.store import find_store
 from temporal.streams import event_transport
 from temporal.target import find_target
-from temporal.telemetry import LoggingInterceptor, forwarding_runtime
+from temporal.telemetry import LoggingInterceptor
 from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
 from workflows import determinism, guard, quiet
 from workflows.agent import AgentWorkflow

@@ -18,11 +18,11 @@ from benchmarks.job import TOOLS, model
 from temporal.client import connect
 from temporal.converter import DATA_CONVERTER
 from temporal.interceptors import GraphInterceptor
+from temporal.logs import configure_logging, forwarding_runtime
 from temporal.settings import Settings, WorkerSettings
 from temporal.storage import find_storage
 from temporal.streams import event_transport
 from temporal.target import Target
-from temporal.telemetry import configure_logging, forwarding_runtime
 from temporal.worker import WORKFLOWS, make_worker, ready_process, settle_memory
 from workflows.graph import Graphs
 

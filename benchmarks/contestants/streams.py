@@ -26,9 +26,9 @@ from activities.event_log import EventLog
 from activities.event_server import EventServer
 from agents import Agent, Registry
 from temporal.client import connect
+from temporal.logs import configure_logging, forwarding_runtime
 from temporal.settings import LogSettings, Settings
 from temporal.target import Target
-from temporal.telemetry import configure_logging, forwarding_runtime
 from temporal.worker import make_worker
 
 if TYPE_CHECKING:

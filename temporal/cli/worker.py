@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from temporal.telemetry import configure_logging
+from temporal.logs import configure_logging
 from temporal.worker import run_worker
 
 if TYPE_CHECKING:

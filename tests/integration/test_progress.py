@@ -23,11 +23,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from agents import StepOptions, durable
 from agents.testing import ScriptedModel, call
 from temporal.client import Agents, RunExists, UnknownRun
+from temporal.logs import configure_logging
 from temporal.outcome import RunFailed
 from temporal.progress import watch_steps
 from temporal.settings import LogSettings
 from temporal.target import Target
-from temporal.telemetry import configure_logging
 from tests.integration.cases import add, agent_with
 from tests.integration.conftest import Bench
 
