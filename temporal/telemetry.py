@@ -172,17 +172,18 @@ class _LoggedActivity(ActivityInboundInterceptor):
         info = activity.info()
         about = {"run": info.workflow_id, "step": info.activity_type, "step_id": info.activity_id}
         with bound_contextvars(**about, attempt=info.attempt, **_agent(input.args)):
-            log.debug("step_started")
+            bound = log.bind()  # once for both
+            bound.debug("step_started")
             started = time.perf_counter()
             try:
                 result = await super().execute_activity(input)
             except (CancelledError, asyncio.CancelledError):
-                log.info("step_cancelled", milliseconds=_since(started))
+                bound.info("step_cancelled", milliseconds=_since(started))
                 raise
             except Exception as error:
-                log.warning("step_failed", milliseconds=_since(started), **_failure(error))
+                bound.warning("step_failed", milliseconds=_since(started), **_failure(error))
                 raise
-            log.info("step_finished", milliseconds=_since(started))
+            bound.info("step_finished", milliseconds=_since(started))
             return result
 
 
