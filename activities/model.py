@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from temporalio import activity
 
+from activities.answer import pieces_of
 from activities.telling import TELLER
 from activities.transcript import Transcript, TranscriptCache, TranscriptPart
 from activities.wire import Message
@@ -87,7 +88,7 @@ class ModelCalls:
     async def _answer(self, request: ModelRequest, messages: Transcript) -> BaseMessage:
         teller = TELLER.get()
         chunks: list[BaseMessageChunk] = []
-        async for chunk in self._bound(request).astream(list(messages), {"tags": request.tags}):
+        async for chunk in pieces_of(self._bound(request), messages, request.tags):
             if teller is not None:
                 teller.token(chunk)
             if not isinstance(chunk, BaseMessageChunk):

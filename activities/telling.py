@@ -46,8 +46,9 @@ class Teller:
         """A piece of an answer, or the whole of one that was not streamed."""
         calls = message.tool_call_chunks if isinstance(message, AIMessageChunk) else getattr(message, "tool_calls", [])
         content = None if isinstance(message.content, str) else message.content
-        if message.text or calls or content:
-            fields: dict[str, Any] = {"text": message.text}
+        text = message.text
+        if text or calls or content:
+            fields: dict[str, Any] = {"text": text}
             fields |= {"tool_calls": calls} if calls else {}
             fields |= {"content": content} if content else {}
             self.tell("token", message=message.id, **fields)

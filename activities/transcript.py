@@ -49,6 +49,9 @@ class TranscriptPart(BaseModel):
     tail: list[Message] = []
 
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def hash_of(message: BaseMessage) -> bytes:
     """A text too long for a payload without a storage goes by its own digest: written as JSON it takes far longer."""
     fields = dump_message(message)
@@ -57,8 +60,7 @@ def hash_of(message: BaseMessage) -> bytes:
         fields["content"] = {
             "digest": blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).hexdigest()
         }
-    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return blake2b(canonical.encode(), digest_size=HASH_BYTES).digest()
+    return blake2b(_canonical(fields).encode(), digest_size=HASH_BYTES).digest()
 
 
 def link(parent: str, message_hash: bytes) -> str:
