@@ -27,6 +27,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.bodies import in_thread
 from activities.failures import last_frames, translate
+from activities.keys import TASK_KEYS, TaskKeys
 from activities.telling import Written
 from activities.tool import MovedMessages, put_back, task_config, types_of
 from activities.wire import Types, decode, encode, hints_of, types_in
@@ -154,6 +155,7 @@ class NodeCalls:
         written = Written(request.metadata)
         store = self._store_of(request.agent, request.scope) if self._store_of else None
         config = _config(request, part, live.types, written, store)
+        TASK_KEYS.set(_keys(request))
         try:
             kind, value, schema = await _outcome(part, decode(given["input"], live.types), config)
         except Exception as error:
@@ -163,6 +165,13 @@ class NodeCalls:
         name = activity.info().activity_type
         told, said = encode(value, path=name), encode([*written], path=f"{name} wrote")
         return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema)
+
+
+def _keys(request: NodeRequest) -> TaskKeys:
+    """LangGraph's namespace holds the task's id, which a run draws anew in no replay, execution or reset."""
+    info = activity.info()
+    namespace = str(request.metadata.get("langgraph_checkpoint_ns", ""))
+    return TaskKeys(info.namespace, info.workflow_id or "", namespace, request.node)
 
 
 Kind = Literal["value", "interrupt", "inner_interrupt", "parent_command"]

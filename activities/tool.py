@@ -216,6 +216,14 @@ def _before_the_body() -> Iterator[None]:
         raise NotBegun(f"{type(error).__name__}: {error}") from error
 
 
+def chosen_by_model(tool: BaseTool) -> frozenset[str] | None:
+    """The arguments that the model chooses, or `None` where all of them are: a JSON schema knows no injected ones."""
+    schema: Any = tool.tool_call_schema
+    if isinstance(schema, dict):
+        return None
+    return frozenset(schema.model_fields if issubclass(schema, BaseModel) else schema.__fields__)
+
+
 def types_of(agent: Agent) -> Types:
     """The types that the agent declares, and those of its tools' own arguments."""
     return types_in([*agent.types, *(tool.get_input_schema() for tool in agent.tools)])

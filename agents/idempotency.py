@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 IDEMPOTENCY_KEY = "idempotency_key"
 """Where a tool's config has it, under `configurable`."""
 
+CALL_KEY: ContextVar[str | None] = ContextVar("perdure_call_key", default=None)
+"""The key of a call that is part of a larger step."""
+
 _LIVE: ContextVar[tuple[RunnableConfig, str] | None] = ContextVar("perdure_live_key", default=None)
 
 
@@ -29,7 +32,7 @@ def idempotency_key() -> str:
     config = var_child_runnable_config.get()
     if config is None:
         raise LookupError("idempotency_key() was called outside a tool. Call it in the tool's body.")
-    key = config.get("configurable", {}).get(IDEMPOTENCY_KEY)
+    key = config.get("configurable", {}).get(IDEMPOTENCY_KEY) or CALL_KEY.get()
     return str(key) if key else _live_key(config)
 
 

@@ -25,6 +25,7 @@ from activities.events import NoEvents
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
+from activities.keys import keyed
 from activities.model import ModelCalls
 from activities.node import NodeCalls
 from activities.processes import ToolProcesses
@@ -206,7 +207,7 @@ def make_worker(
         registry=registry,
         transcripts=transcripts,
         resources=lambda agent: LiveResources(
-            lambda name: chat_model(model_id(name)), list(agent.tools), search, [*registry]
+            lambda name: chat_model(model_id(name)), [keyed(tool) for tool in agent.tools], search, [*registry]
         ),
         store_of=stores.of,
     )

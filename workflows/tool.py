@@ -21,7 +21,7 @@ from langgraph.types import Command
 from pydantic import BaseModel, Field
 from temporalio import workflow
 
-from activities.tool import MovedMessages, RuntimeData, ToolRequest, config_parameters, types_of
+from activities.tool import MovedMessages, RuntimeData, ToolRequest, chosen_by_model, config_parameters, types_of
 from activities.wire import TAG, encode
 from agents.options import step_options, tool_options
 from workflows.calls import Place, arguments_digest
@@ -87,7 +87,7 @@ class DurableTool(StructuredTool):
 
 
 def durable_tool(tool: BaseTool, agent: Agent) -> DurableTool:
-    types, told, approval = types_of(agent), _told(tool), tool_options(tool).approval(agent.approve)
+    types, told, approval = types_of(agent), chosen_by_model(tool), tool_options(tool).approval(agent.approve)
     body = getattr(tool, "coroutine", None) or getattr(tool, "func", None)
     left_out = {"config", "run_manager", *(config_parameters(body) if body else ())}
 
@@ -149,14 +149,6 @@ def _place(run: Run, config: RunnableConfig) -> Place:
         attempt=(run.calls.invocations, execution.node_attempt if execution else 1),
         checkpoint=superstep_here(),
     )
-
-
-def _told(tool: BaseTool) -> frozenset[str] | None:
-    """The arguments that the model chooses, or `None` where all of them are: a JSON schema knows no injected ones."""
-    schema: Any = tool.tool_call_schema
-    if isinstance(schema, dict):
-        return None
-    return frozenset(schema.model_fields if issubclass(schema, BaseModel) else schema.__fields__)
 
 
 def _tool_request(run: Run, name: str, arguments: dict[str, Any], config: RunnableConfig) -> ToolRequest:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, TypedDict
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.tools import tool
 from langgraph.config import get_config, get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
@@ -24,7 +25,7 @@ from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
 from pydantic import BaseModel
 from temporalio.api.enums.v1 import EventType
 
-from agents import Agent, Resources, StepOptions
+from agents import Agent, Resources, StepOptions, idempotency_key
 from agents.exchange import output_of
 from agents.testing import ScriptedModel, call, run_live
 from tests.integration.cases import Totals, add, multiply, two_calls
@@ -450,6 +451,42 @@ async def test_langgraphs_retry_policy_decides_in_the_activity(bench) -> None:
     assert result["output"]["path"] == ["ordered"]
     assert attempts == [1, 2, 3, 4]
     assert steps(history) == ["shop.first"]
+
+
+async def test_tools_in_a_node_have_the_same_keys_when_it_is_tried_again(bench) -> None:
+    attempts: list[list[str]] = []
+
+    @tool
+    async def pay(amount: int) -> str:
+        """Pay."""
+        attempts[-1].append(idempotency_key())
+        return f"{amount} paid"
+
+    @tool
+    def refund(amount: int) -> str:
+        """Pay back."""
+        attempts[-1].append(idempotency_key())
+        return f"{amount} paid back"
+
+    def build(resources: Resources) -> Any:
+        pay_, refund_ = resources.tools
+
+        async def settle(_state: MessagesState) -> Any:
+            attempts.append([])
+            for amount in (1, 1, 2):
+                await pay_.ainvoke({"amount": amount})
+            await refund_.ainvoke({"amount": 1})
+            if len(attempts) == 1:
+                raise ConnectionError
+            return {"messages": [("ai", "settled")]}
+
+        return chain(MessagesState, settle, settle, retry_policy=RetryPolicy(max_attempts=2, initial_interval=0.01))
+
+    await bench(Agent("shop", build, tools=[pay, refund]), SILENT).run("settle")
+
+    first, again, next_node = attempts
+    assert first == again
+    assert len({*first, *next_node}) == 8
 
 
 async def test_what_no_policy_is_for_is_not_tried_again(bench) -> None:
