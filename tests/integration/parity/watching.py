@@ -117,7 +117,7 @@ def supersteps(stream: Stream) -> list[Any]:
     """What each graph and subgraph streamed, superstep by superstep, without ids.
 
     Inside a superstep the order is that in which nodes end, which in plain LangGraph is a matter of threads and luck.
-    A superstep ends with the values of the state.
+    A superstep ends with the values of the state; those that come with a question come with each.
     """
     namespaces: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for event in stream:
@@ -137,6 +137,11 @@ def _with_questions_sorted(value: Any) -> Any:
 def _in_steps(events: list[Any]) -> list[Any]:
     return [
         each
-        for ends, step in groupby(events, key=lambda event: event[0] in ("values", "state"))
+        for ends, step in groupby(events, key=_ends_a_step)
         for each in (list(step) if ends else sorted(step, key=repr))
     ]
+
+
+def _ends_a_step(event: Any) -> bool:
+    mode, value = event
+    return mode in ("values", "state") and not (isinstance(value, dict) and "__interrupt__" in value)
