@@ -58,19 +58,22 @@ def _is_special(model: BaseChatModel, options: dict[str, Any]) -> bool:
         or model.output_version
         or var_child_runnable_config.get()
         or not model._should_stream(async_api=True, **{**options, "stream": True})  # noqa: SLF001
-        or _is_heard(model)
+        or is_heard(model)
+        or _tracing_v2_is_enabled()
+        or any(map(env_var_is_set, _REFUSED))
     )
 
 
-def _is_heard(model: BaseChatModel) -> bool:
-    """Whether `AsyncCallbackManager.configure` would find handlers, or a fault. It takes ten times as long."""
+def is_heard(model: BaseChatModel) -> bool:
+    """Whether callbacks of its own, debugging or LangChain's hooks take part in a model's calls, its tracing apart.
+
+    `AsyncCallbackManager.configure` finds it out in ten times the time.
+    """
     return bool(
         model.callbacks
         or model.verbose
         or get_debug()
-        or _tracing_v2_is_enabled()
         or any(variable.get() or (name and env_var_is_set(name)) for variable, _, _, name in _configure_hooks)
-        or any(map(env_var_is_set, _REFUSED))
     )
 
 

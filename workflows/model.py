@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import BaseCallbackManager
-from langchain_core.globals import get_debug, get_llm_cache
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.chat_models import _ChatModelBinding
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import ensure_config
-from langchain_core.tracers.context import _configure_hooks
-from langchain_core.utils.env import env_var_is_set
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.utils import LC_ID_PREFIX
 
+from activities.answer import is_heard
 from activities.model import CALL_MODEL, ChangedTool, ModelRequest, ModelResponse, tokens
 from agents.options import step_options
 from workflows.determinism import uuid7
@@ -85,12 +84,8 @@ class DurableModel(BaseChatModel):
         """Whether callbacks, a cache of LangChain's or its debugging take part in a call."""
         callbacks = config.get("callbacks")
         handlers = callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
-        return (
-            bool(handlers or self.callbacks or self.verbose or self.cache or self.output_version)
-            or get_debug()
-            or get_llm_cache() is not None
-            or any(variable.get() or (name and env_var_is_set(name)) for variable, _, _, name in _configure_hooks)
-        )
+        cached = self.cache or get_llm_cache() is not None
+        return bool(handlers or self.output_version or cached or is_heard(self))
 
     async def _agenerate(
         self,
