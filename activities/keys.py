@@ -6,8 +6,6 @@ the tool, its arguments, and how many such calls came before. So an attempt that
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections import Counter
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from activities.tool import chosen_by_model
+from activities.within import within
 from agents.idempotency import CALL_KEY, hashed
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def keyed(tool: BaseTool) -> BaseTool:
     return tool.model_copy(update={name: _with_key(tool, body) for name, body in bodies.items()}) if bodies else tool
 
 
-def _with_key(tool: BaseTool, body: Callable[..., Any]) -> Callable[..., Any]:
+def _with_key(tool: BaseTool, body: Callable[..., Any]) -> Any:
     chosen = chosen_by_model(tool)
 
     @contextmanager
@@ -60,19 +59,7 @@ def _with_key(tool: BaseTool, body: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             CALL_KEY.reset(token)
 
-    @functools.wraps(body)
-    def call(*args: Any, **arguments: Any) -> Any:
-        with key(arguments):
-            return body(*args, **arguments)
-
-    @functools.wraps(body)
-    async def call_async(*args: Any, **arguments: Any) -> Any:
-        with key(arguments):
-            return await body(*args, **arguments)
-
-    wrapped: Any = call_async if inspect.iscoroutinefunction(body) else call
-    wrapped.__signature__ = inspect.signature(body)  # LangGraph reads it to see what to inject
-    return wrapped  # type: ignore[no-any-return]
+    return within(key, body)
 
 
 def _described(value: object) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from types import FunctionType
@@ -20,6 +18,7 @@ from langgraph.types import RetryPolicy, interrupt
 
 from activities.node import NodeRequest, NodeResponse, arguments, graph_types
 from activities.wire import decode, encode
+from activities.within import within
 from agents.graph import activity_name, activity_parts
 from workflows.events import told_already
 from workflows.options import read_options
@@ -231,21 +230,11 @@ def _passing_on(function: Any, steps: Mapping[str, Step]) -> Any:
         return function
 
     @contextmanager
-    def calling_durably() -> Iterator[None]:
+    def calling_durably(_arguments: dict[str, Any]) -> Iterator[None]:
         token = var_child_runnable_config.set(_with_durable_calls(get_config(), steps))
         try:
             yield
         finally:
             var_child_runnable_config.reset(token)
 
-    @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        with calling_durably():
-            return function(*args, **kwargs)
-
-    @functools.wraps(function)
-    async def arun(*args: Any, **kwargs: Any) -> Any:
-        with calling_durably():
-            return await function(*args, **kwargs)
-
-    return arun if inspect.iscoroutinefunction(function) else run
+    return within(calling_durably, function)

@@ -51,6 +51,17 @@ async def storing_client(stack: Stack, storage: StorageLocation | None) -> Clien
     return await Client.connect(stack.addresses.temporal_address, data_converter=converter)
 
 
+@pytest.fixture
+def storage(tmp_path: Path) -> StorageLocation:
+    folder = tmp_path / "storage"
+    return StorageLocation(str(folder), folder)
+
+
+@pytest.fixture
+async def storing(stack: Stack, storage: StorageLocation) -> Client:
+    return await storing_client(stack, storage)
+
+
 @dataclass
 class Bench:
     """Runs one agent on a worker of its own."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,20 +15,18 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Remo
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
 from pydantic import Field
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from agents import Agent, Compaction, Resources, StepOptions
 from agents.errors import StorageMismatch
 from temporal.client import Agents
-from temporal.dev.stack import Stack
 from temporal.garbage import collect
 from temporal.replay import scheduled
 from temporal.settings import InvalidSettings
-from temporal.storage import StorageLocation
 from temporal.target import Target
 from temporal.threads import Said, Thread
-from tests.integration.conftest import PATIENCE, Bench, steps, storing_client
+from tests.integration.conftest import PATIENCE, Bench, steps
 from tests.integration.threads import PAUSE, Gate, Strict, Talk, begin
 
 AT_ONCE = timedelta(0)
@@ -83,17 +80,6 @@ def compacting(*tools: Any, compaction: Compaction = BRIEF, middleware: Any = ()
 
     attempts = StepOptions(attempts=1)
     return Agent("worker", build, tools=tools, compaction=compaction, model_step=attempts)
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> StorageLocation:
-    folder = tmp_path / "storage"
-    return StorageLocation(str(folder), folder)
-
-
-@pytest.fixture
-async def storing(stack: Stack, storage: StorageLocation) -> Client:
-    return await storing_client(stack, storage)
 
 
 def thread_of(made: Bench, talk: Talk) -> Thread:

@@ -29,7 +29,6 @@ from agents.errors import PayloadMissing, ServiceUnavailable
 from agents.testing import ScriptedModel, call
 from temporal.client import Agents
 from temporal.converter import DATA_CONVERTER
-from temporal.dev.stack import Stack
 from temporal.garbage import SuspiciousCollection, collect, usage
 from temporal.storage import StorageLocation
 from temporal.target import Target
@@ -38,17 +37,6 @@ from tests.integration.s3_server import s3_server
 
 MEGABYTE = 1024 * 1024
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> StorageLocation:
-    folder = tmp_path / "storage"
-    return StorageLocation(str(folder), folder)
-
-
-@pytest.fixture
-async def storing(stack: Stack, storage: StorageLocation) -> Client:
-    return await storing_client(stack, storage)
 
 
 @tool
