@@ -1,6 +1,6 @@
 """`make bench`, or `python -m benchmarks`: measures, shows what it found and writes it to RESULTS.md.
 
-All parts take about twenty minutes on two quiet cores. A part that is not run keeps what RESULTS.md says of it.
+All parts take about half an hour on two quiet cores. A part that is not run keeps what RESULTS.md says of it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PARTS = {
     "streams": "How late a watcher hears a token",
     "idle": "What idle threads cost",
 }
-ROUNDS = {"throughput": 7, "replay": 3}
+ROUNDS = {"throughput": 5, "replay": 3}
 QUICK_ROUNDS = 2
 QUICK_AT_ONCE = 3
 QUICK_SIZES = (2, 10)
@@ -105,7 +105,7 @@ def _options() -> argparse.Namespace:
         metavar="PART",
         type=_part,
         default=list(PARTS),
-        help="throughput (runs of five steps; 6 minutes), growth (chats of 10, 50 and 200 turns; 4 minutes), "
+        help="throughput (runs of five steps; 9 minutes), growth (chats of 10, 50 and 200 turns; 4 minutes), "
         "replay (of these chats, which it holds first; 6 minutes more), streams (tokens to their watchers; half a "
         "minute), idle (threads; 5 minutes); all without one",
     )

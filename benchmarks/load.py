@@ -17,10 +17,17 @@ Run = Callable[[str], Awaitable[Any]]
 
 
 class Load(BaseModel):
+    """`turns` says in how many parts the runs come, between which other contestants have theirs."""
+
     model_config = ConfigDict(frozen=True)
 
     at_once: int
     runs: int
+    turns: int = 1
+
+    @property
+    def turn(self) -> Load:
+        return Load(at_once=self.at_once, runs=self.runs // self.turns)
 
 
 class Timing(BaseModel):

@@ -13,6 +13,8 @@ from benchmarks.load import WrongAnswer, drive
 from benchmarks.process import ContestantFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from temporalio.client import Client
 
     from benchmarks.load import Load, Timing
@@ -38,6 +40,12 @@ class Measurement(BaseModel):
     server_cpu: float | None = None
     events: float | None = None
     size: float | None = None
+
+    @classmethod
+    def middle(cls, turns: Sequence[Measurement]) -> Measurement:
+        """Of each figure the median."""
+        figures = {name: [getattr(turn, name) for turn in turns] for name in cls.model_fields}
+        return cls(**{name: median(found) for name, found in figures.items() if None not in found})
 
 
 async def measure(process: ContestantProcess, server: Server, load: Load) -> Measurement:

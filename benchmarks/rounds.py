@@ -1,4 +1,7 @@
-"""The order of a pass: in each round every contestant is measured under every load, one after another."""
+"""The order of a pass: in each round every contestant is measured under every load, one after another.
+
+Each round has a server and processes of its own, for with the same code some processes are faster than others.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.load import Load
-from benchmarks.measure import measure
+from benchmarks.measure import Measurement, measure
 from benchmarks.process import start
 from benchmarks.roster import ROSTER
 from benchmarks.server import open_server
 from benchmarks.summary import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from benchmarks.process import ContestantProcess
     from benchmarks.roster import Contestant
     from benchmarks.server import Server
 
-LOADS = (Load(at_once=1, runs=8), Load(at_once=10, runs=40), Load(at_once=50, runs=100))
-WARM_UP = Load(at_once=10, runs=10)
+LOADS = (Load(at_once=1, runs=40, turns=8), Load(at_once=10, runs=40), Load(at_once=50, runs=100))
+WARM_UP = Load(at_once=10, runs=40)
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,27 @@ async def run_rounds(
     warm_up: Load = WARM_UP,
 ) -> Pass:
     samples: list[Sample] = []
-    async with _opened(progress, roster) as (server, processes):
-        progress("Warming up.")
-        for process in processes:
-            await measure(process, server, warm_up)
-        for number in range(1, rounds + 1):
-            # There and back, so that nobody is always the one who follows the same neighbour.
-            order = processes if number % 2 else processes[::-1]
+    for number in range(1, rounds + 1):
+        async with _opened(progress, roster) as (server, processes):
+            progress(f"round {number}/{rounds}  Warming up.")
+            for process in processes:
+                await measure(process, server, warm_up)
             for load in loads:
-                for process in order:
-                    sample = Sample(number, process.contestant, load, await measure(process, server, load))
-                    samples.append(sample)
-                    progress(_line(sample, rounds))
-        return Pass(samples, rounds, server.version)
+                for process, measured in await _measured(processes, server, load, first=number):
+                    samples.append(Sample(number, process.contestant, load, measured))
+                    progress(_line(samples[-1], rounds))
+    return Pass(samples, rounds, server.version)
+
+
+async def _measured(
+    processes: Sequence[ContestantProcess], server: Server, load: Load, *, first: int
+) -> Iterator[tuple[ContestantProcess, Measurement]]:
+    """In turns there and back, so that nobody is always the one who follows the same neighbour."""
+    taken: dict[str, list[Measurement]] = {process.contestant.name: [] for process in processes}
+    for turn in range(first, first + load.turns):
+        for process in processes if turn % 2 else processes[::-1]:
+            taken[process.contestant.name].append(await measure(process, server, load.turn))
+    return ((process, Measurement.middle(taken[process.contestant.name])) for process in processes)
 
 
 @asynccontextmanager

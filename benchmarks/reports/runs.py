@@ -109,9 +109,11 @@ def _method() -> str:
         f"A run is {MODEL_CALLS} model calls and {TOOL_CALLS} tool calls of fakes that answer at once, one activity "
         f"each where there are activities.\n\n{who(ROSTER)}\n\n"
         "The workers run in processes of their own beside one Temporal dev server, which is set up as `perdure dev` "
-        "does it; runs are started from another process. In each round all contestants are measured one after another, "
-        "every other round in reverse. Worker CPU is all that the worker's process used, Temporal's core included. "
-        "Server CPU is all that the server's process used, its idle polling included."
+        "does it; runs are started from another process. Each round has a server and workers of its own. In it all "
+        "contestants are measured one after another, every other round in reverse; one run at a time in "
+        f"{LOADS[0].turns} turns of {LOADS[0].turn.runs} runs, there and back, of which the median counts. Worker CPU "
+        "is all that the worker's process used, Temporal's core included. Server CPU is all that the server's process "
+        "used, its idle polling included."
     )
 
 

@@ -54,6 +54,18 @@ def test_what_was_not_measured_has_no_figure():
     assert summary.ratio(PERDURE, IN_MEMORY, LOAD, "server_cpu") is None
 
 
+def test_of_several_turns_the_median_of_each_figure_counts():
+    turns = [sample(1, BARE, latency, server_cpu=latency / 10).measured for latency in (10.0, 90.0, 20.0)]
+
+    middle = Measurement.middle(turns)
+
+    assert (middle.latency, middle.server_cpu, middle.events) == (20.0, 2.0, None)
+
+
+def test_the_turns_of_a_load_share_its_runs():
+    assert Load(at_once=1, runs=40, turns=8).turn == Load(at_once=1, runs=5)
+
+
 def test_a_report_says_which_command_made_it_and_names_all_contestants():
     samples = [
         replace(sample(number, contestant, 10.0), case=load)
