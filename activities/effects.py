@@ -59,7 +59,7 @@ class Effects:
         reconcile = self._options(request).reconcile
         if reconcile is None:
             return EffectResponse(state="unknown")
-        match await _called(reconcile, request.key, request.key):
+        match await called(reconcile, request.key, request.key):
             case Done(value):
                 return EffectResponse(state="done", value=encode(value, path=f"{request.tool}.reconcile"))
             case "not_done" | "unknown" as state:
@@ -74,7 +74,7 @@ class Effects:
         compensate = self._options(request).compensate
         if compensate is not None:
             result = decode(request.value, self._types[request.agent])
-            await _called(compensate, f"{request.key}:compensation", result, request.key)
+            await called(compensate, f"{request.key}:compensation", result, request.key)
         return EffectResponse()
 
     def _options(self, request: EffectRequest) -> ToolOptions:
@@ -99,7 +99,7 @@ def _activity(
     return carry_out
 
 
-async def _called(function: Callable[..., Any], own_key: str, *arguments: Any) -> Any:
+async def called(function: Callable[..., Any], own_key: str, *arguments: Any) -> Any:
     """`own_key` is what `idempotency_key()` tells the function."""
     token = var_child_runnable_config.set(RunnableConfig(configurable={IDEMPOTENCY_KEY: own_key}))
     try:

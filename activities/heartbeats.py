@@ -1,15 +1,19 @@
 """Heartbeats for every activity that has a heartbeat timeout, sent while it runs. Runs in activities.
 
 A beat is also how the server's cancellation reaches an activity. A step that ends before its first one costs nothing.
-Details that the activity itself reports are repeated by each beat, because the server keeps the last beat alone.
+Details that the activity itself reports are repeated by each beat, because the server keeps the last beat alone. So are
+notes: what the next attempt must know of this one, whatever becomes of the worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
+from temporalio.api.workflowservice.v1 import RecordActivityTaskHeartbeatRequest
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BEATS_PER_TIMEOUT = 3
+
+NOTES = "perdure_notes"
+"""The last of a beat's details is an object with this name alone, where there are notes."""
+
+NOTING_TIMEOUT = timedelta(seconds=20)
 
 
 class HeartbeatInterceptor(Interceptor):
@@ -34,15 +43,16 @@ class HeartbeatInterceptor(Interceptor):
 
 
 class _Beating(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, seconds: float) -> None:  # noqa: A002 - the SDK's name
+    def __init__(self, next: ActivityInboundInterceptor, seconds: float) -> None:  # noqa: A002 -- the SDK's name
         super().__init__(next)
         self._seconds = seconds
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
-        self.reported = _Remembering(outbound)
+        self.reported = Reported(outbound)
         super().init(self.reported)
 
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 -- the SDK's name
+        REPORTED.set(self.reported)
         timeout = activity.info().heartbeat_timeout
         if timeout is None:
             return await self.next.execute_activity(input)
@@ -56,7 +66,7 @@ class _Beating(ActivityInboundInterceptor):
 class _Beat:
     """A timer that starts itself again: a task for each step would cost more, and most steps end before a beat."""
 
-    def __init__(self, reported: _Remembering, interval: float) -> None:
+    def __init__(self, reported: Reported, interval: float) -> None:
         self._reported = reported
         self._interval = interval
         self._wait()
@@ -72,16 +82,61 @@ class _Beat:
         self._wait()
 
 
-class _Remembering(ActivityOutboundInterceptor):
-    def __init__(self, next: ActivityOutboundInterceptor) -> None:  # noqa: A002 - the SDK's name
+class Reported(ActivityOutboundInterceptor):
+    """What an attempt has told the server: `details` are the activity's own, `notes` are JSON."""
+
+    def __init__(self, next: ActivityOutboundInterceptor) -> None:  # noqa: A002 -- the SDK's name
         super().__init__(next)
-        self.details: Sequence[Any] = activity.info().heartbeat_details
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
+        self.details = activity.info().heartbeat_details
+        self.notes = _notes_in(self.details)
+        self._saving = asyncio.Lock()
 
     def heartbeat(self, *details: Any) -> None:
         """From any thread: bodies run beside the worker's loop."""
         self.details = details
-        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 -- the documented way to ask without raising
-            super().heartbeat(*details)
+        if asyncio._get_running_loop() is self.loop:  # noqa: SLF001 -- the documented way to ask without raising
+            super().heartbeat(*self._told())
         else:
-            self._loop.call_soon_threadsafe(super().heartbeat, *details)
+            self.loop.call_soon_threadsafe(super().heartbeat, *self._told())
+
+    async def save(self) -> None:
+        """The notes are on the server when it returns. Raises `CancelledError` where the activity is not wanted any
+        more, and an `RPCError` where the server waits for no news of this attempt.
+        """
+        self.heartbeat(*self.details)  # what the SDK holds back would else be sent later, without the notes
+        if asyncio.get_running_loop() is self.loop:
+            async with self._saving:  # else an older state could arrive last
+                await self._save()
+        else:
+            await self._save()
+
+    async def _save(self) -> None:
+        info, client = activity.info(), activity.client()
+        answer = await client.workflow_service.record_activity_task_heartbeat(
+            RecordActivityTaskHeartbeatRequest(
+                namespace=info.namespace,
+                task_token=info.task_token,
+                identity=client.identity,
+                details=await client.data_converter.encode_wrapper(self._told()),
+            ),
+            retry=True,
+            timeout=NOTING_TIMEOUT,
+        )
+        if answer.cancel_requested:
+            raise asyncio.CancelledError
+
+    def _told(self) -> Sequence[Any]:
+        return [*self.details, {NOTES: self.notes}] if self.notes else self.details
+
+
+REPORTED: ContextVar[Reported] = ContextVar("perdure_reported")
+"""Of the activity that runs."""
+
+
+def _notes_in(details: Sequence[Any]) -> dict[str, Any]:
+    """Takes the notes of the attempt before this one out of what it told: activities look for their own details."""
+    if isinstance(details, list) and details and isinstance(details[-1], dict) and details[-1].keys() == {NOTES}:
+        notes: dict[str, Any] = details.pop()[NOTES]
+        return notes
+    return {}

@@ -7,20 +7,12 @@ the tool, its arguments, and how many such calls came before. So an attempt that
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import to_json
 
-from activities.tool import chosen_by_model
-from activities.within import within
-from agents.idempotency import CALL_KEY, hashed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from langchain_core.tools import BaseTool
+from agents.idempotency import hashed
 
 
 class TaskKeys:
@@ -38,28 +30,6 @@ class TaskKeys:
 
 TASK_KEYS: ContextVar[TaskKeys | None] = ContextVar("perdure_task_keys", default=None)
 """Of the node that is running."""
-
-
-def keyed(tool: BaseTool) -> BaseTool:
-    """A copy whose body finds its key. A tool that is a class of its own stays as it is."""
-    bodies = {name: body for name in ("func", "coroutine") if (body := getattr(tool, name, None))}
-    return tool.model_copy(update={name: _with_key(tool, body) for name, body in bodies.items()}) if bodies else tool
-
-
-def _with_key(tool: BaseTool, body: Callable[..., Any]) -> Any:
-    chosen = chosen_by_model(tool)
-
-    @contextmanager
-    def key(arguments: dict[str, Any]) -> Iterator[None]:
-        keys = TASK_KEYS.get()
-        told = {name: value for name, value in arguments.items() if chosen is None or name in chosen}
-        token = CALL_KEY.set(keys.take(tool.name, told) if keys else None)
-        try:
-            yield
-        finally:
-            CALL_KEY.reset(token)
-
-    return within(key, body)
 
 
 def _described(value: object) -> str:

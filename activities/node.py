@@ -27,6 +27,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.bodies import in_thread
 from activities.failures import last_frames, translate
+from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS, TaskKeys
 from activities.telling import Written
 from activities.tool import MovedMessages, put_back, task_config, types_of
@@ -51,7 +52,7 @@ class NodeRequest(BaseModel):
     """`input` is what the node is given, encoded; of a task, its arguments, the positional ones by their place.
 
     `answers` are those to the interrupts that the node has raised so far, `inner_answers` those to the interrupts of
-    graphs that it runs itself.
+    graphs that it runs itself. `calls` are what is noted of the tool calls that it had made by then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,12 +71,13 @@ class NodeRequest(BaseModel):
     recursion_limit: int | None = None
     answers: list[Any] = []
     inner_answers: list[Any] = []
+    calls: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
 
 
 class NodeResponse(BaseModel):
     """`value` is what the node returned, the value of an interrupt, of its own or of a graph that it ran, or a command
     for a graph around its own. `written` is what it gave to the stream writer. All of them are encoded. `answer_schema`
-    says what the answer to the interrupt must be, where the node does.
+    says what the answer to the interrupt must be, where the node does; `calls` are what is noted of its tool calls.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +86,7 @@ class NodeResponse(BaseModel):
     value: Any = None
     written: list[Any] = []
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
+    calls: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
 
 
 def graph_types(agent: Agent, graph: Pregel[Any, Any, Any, Any], parts: Iterable[Part]) -> Types:
@@ -156,6 +159,8 @@ class NodeCalls:
         store = self._store_of(request.agent, request.scope) if self._store_of else None
         config = _config(request, part, live.types, written, store)
         TASK_KEYS.set(_keys(request))
+        notes = REPORTED.get().notes
+        notes |= {**request.calls, **notes}
         try:
             kind, value, schema = await _outcome(part, decode(given["input"], live.types), config)
         except Exception as error:
@@ -164,7 +169,8 @@ class NodeCalls:
             raise _judged(error, part.retry_policy).with_traceback(last_frames(error.__traceback__)) from None
         name = activity.info().activity_type
         told, said = encode(value, path=name), encode([*written], path=f"{name} wrote")
-        return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema)
+        calls = notes if kind in ("interrupt", "inner_interrupt") else {}  # then the node begins anew
+        return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema, calls=calls)
 
 
 def _keys(request: NodeRequest) -> TaskKeys:

@@ -25,9 +25,9 @@ from activities.events import NoEvents
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
-from activities.keys import keyed
 from activities.model import ModelCalls
 from activities.node import NodeCalls
+from activities.once import called_in_nodes
 from activities.processes import ToolProcesses
 from activities.providers import chat_model, resolve_model
 from activities.retrieval import Retrieval, WeaviateRetriever
@@ -207,7 +207,7 @@ def make_worker(
         registry=registry,
         transcripts=transcripts,
         resources=lambda agent: LiveResources(
-            lambda name: chat_model(model_id(name)), [keyed(tool) for tool in agent.tools], search, [*registry]
+            lambda name: chat_model(model_id(name)), called_in_nodes(agent), search, [*registry]
         ),
         store_of=stores.of,
     )

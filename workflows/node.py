@@ -18,13 +18,13 @@ from langgraph.types import RetryPolicy, interrupt
 
 from activities.node import NodeRequest, NodeResponse, arguments, graph_types
 from activities.wire import decode, encode
-from activities.within import within
 from agents.graph import activity_name, activity_parts
 from workflows.events import told_already
 from workflows.options import read_options
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step
 from workflows.tool import plain, take_messages
+from workflows.within import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,9 +56,10 @@ class Step:
         run = current_run()
         request = self._request(run, given)
         asked = run.asked.setdefault(f"{request.metadata.get('langgraph_checkpoint_ns', '')} {self.activity}", [])
-        answers = [(inner, interrupt(question, response_schema=schema)) for inner, question, schema in asked]
+        answers = [(inner, interrupt(question, response_schema=schema)) for inner, question, schema, *_ in asked]
         while True:
-            response = await self._execute(run, request, given, answers)
+            calls = asked[-1][3] if asked and asked[-1][3:] else {}
+            response = await self._execute(run, request.model_copy(update={"calls": calls}), given, answers)
             value = decode(response.value, self.types)
             with told_already():
                 for item in response.written:
@@ -70,7 +71,7 @@ class Step:
                     raise ParentCommand(value)
                 case "interrupt" | "inner_interrupt":
                     inner = response.kind == "inner_interrupt"
-                    asked.append((inner, value, response.answer_schema))
+                    asked.append((inner, value, response.answer_schema, response.calls))
                     answers.append((inner, interrupt(value, response_schema=response.answer_schema)))
 
     async def _execute(

@@ -36,7 +36,9 @@ class Run:
     transcript: TranscriptIndex = field(default_factory=TranscriptIndex)
     usage: Usage = field(default_factory=Usage)
     asked: dict[str, list[Any]] = field(default_factory=dict)
-    """What a node that is an activity has asked by interrupts: asking again, when it runs again, needs no activity."""
+    """What a node that is an activity has asked by interrupts, and the calls of tools that it had made by then: asking
+    again, when it runs again, needs no activity.
+    """
     calls: Calls = field(default_factory=Calls)
     events: RunEvents = field(default_factory=RunEvents)
     questions: Questions = field(default_factory=Questions)

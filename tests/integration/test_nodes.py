@@ -25,7 +25,7 @@ from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
 from pydantic import BaseModel
 from temporalio.api.enums.v1 import EventType
 
-from agents import Agent, Resources, StepOptions, idempotency_key
+from agents import Agent, Resources, StepOptions, durable, idempotency_key
 from agents.exchange import output_of
 from agents.testing import ScriptedModel, call, run_live
 from tests.integration.cases import Totals, add, multiply, two_calls
@@ -456,12 +456,14 @@ async def test_langgraphs_retry_policy_decides_in_the_activity(bench) -> None:
 async def test_tools_in_a_node_have_the_same_keys_when_it_is_tried_again(bench) -> None:
     attempts: list[list[str]] = []
 
+    @durable(effect="idempotent")
     @tool
     async def pay(amount: int) -> str:
         """Pay."""
         attempts[-1].append(idempotency_key())
         return f"{amount} paid"
 
+    @durable(effect="idempotent")
     @tool
     def refund(amount: int) -> str:
         """Pay back."""

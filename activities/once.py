@@ -1,0 +1,178 @@
+"""Tools that are called in a node that runs as an activity: keys, and no repetition. Runs in activities.
+
+Such calls are a part of the node's step, which Temporal tries again as a whole. What must not be repeated is noted on
+the server before it begins and when it has ended, with what it gave. So the next attempt has the result, or knows that
+nobody knows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
+
+from activities.effects import called
+from activities.heartbeats import REPORTED
+from activities.keys import TASK_KEYS
+from activities.tool import body_of, chosen_by_model, types_of
+from activities.wire import decode, encode
+from agents.errors import FatalError, OutcomeUnknown, UnsupportedValue
+from agents.idempotency import CALL_KEY
+from agents.options import Done, tool_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from langchain_core.tools import BaseTool
+
+    from activities.wire import Types
+    from agents.agent import Agent
+    from agents.options import ToolOptions
+
+MOST_KEPT = 256 * 1024
+"""Bytes of the results that a node's beats carry. What does not fit is not known to the next attempt."""
+
+_CALLING: ContextVar[BaseTool | None] = ContextVar("perdure_calling", default=None)
+"""The tool whose body runs: one body of a tool may call the other."""
+
+
+def called_in_nodes(agent: Agent) -> list[BaseTool]:
+    """Copies of the agent's tools whose bodies find their key, and keep to the tool's effect."""
+    types = types_of(agent)
+    return [_in_nodes(tool, agent, types) for tool in agent.tools]
+
+
+def _in_nodes(tool: BaseTool, agent: Agent, types: Types) -> BaseTool:
+    options = tool_options(tool)
+    needs_approval = options.approval(agent.approve).when != "never"
+    calls = _Calls(tool, options, types, chosen_by_model(tool), needs_approval=needs_approval)
+    copied = tool.model_copy()
+    names = [name for name in ("func", "coroutine") if getattr(tool, name, None)]
+    for name in names or ["_run", *(["_arun"] if body_of(tool)[1] else [])]:
+        object.__setattr__(copied, name, calls.around(getattr(tool, name)))  # a class's own method is no field
+    return copied
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Of one tool."""
+
+    tool: BaseTool
+    options: ToolOptions
+    types: Types
+    chosen: frozenset[str] | None
+    needs_approval: bool
+
+    def around(self, body: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(body)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self._begun(kwargs) as key:
+                if key is None:
+                    return body(*args, **kwargs)
+                if known := _now(self._known(key)):
+                    return known[0]
+                try:
+                    value = body(*args, **kwargs)
+                except Exception:
+                    _now(_forget(key))
+                    raise
+                _now(self._keep(key, value))
+                return value
+
+        @functools.wraps(body)
+        async def arun(*args: Any, **kwargs: Any) -> Any:
+            with self._begun(kwargs) as key:
+                if key is None:
+                    return await body(*args, **kwargs)
+                if known := await self._known(key):
+                    return known[0]
+                try:
+                    value = await body(*args, **kwargs)
+                except Exception:
+                    await _forget(key)
+                    raise
+                await self._keep(key, value)
+                return value
+
+        return arun if inspect.iscoroutinefunction(body) else run
+
+    @contextmanager
+    def _begun(self, arguments: dict[str, Any]) -> Iterator[str | None]:
+        """The body finds its key. Gives it where the call must not be repeated."""
+        keys = TASK_KEYS.get()
+        if keys is None or _CALLING.get() is self.tool:
+            yield None
+            return
+        if self.needs_approval:
+            raise FatalError(
+                f"Calls of tool {self.tool.name!r} may have to wait for a person's approval, for which a node that "
+                "runs as an activity can't ask. Call it where the graph runs, or declare it with `approve='never'`."
+            )
+        told = {name: value for name, value in arguments.items() if self.chosen is None or name in self.chosen}
+        key = keys.take(self.tool.name, told)
+        calling, holding = _CALLING.set(self.tool), CALL_KEY.set(key)
+        try:
+            yield None if self.options.repeatable else key
+        finally:
+            CALL_KEY.reset(holding)
+            _CALLING.reset(calling)
+
+    async def _known(self, key: str) -> tuple[Any] | None:
+        """What the call gave before. `None` where it is to begin now, which is noted."""
+        reported = REPORTED.get()
+        if (noted := reported.notes.get(key)) is not None:
+            if "value" in noted:
+                return (decode(noted["value"], self.types),)
+            if found := await self._reconciled(key, noted.get("why", "its worker died in the middle of it")):
+                return found
+        reported.notes[key] = {}
+        await reported.save()
+        return None
+
+    async def _reconciled(self, key: str, why: str) -> tuple[Any] | None:
+        found = await called(self.options.reconcile, key, key) if self.options.reconcile else "unknown"
+        match found:
+            case Done(value):
+                await self._keep(key, value)
+                return (value,)
+            case "not_done":
+                return None
+            case _:
+                raise OutcomeUnknown(
+                    f"Tool {self.tool.name!r} was called in an earlier attempt of this node, and what became of it is "
+                    f"unknown: {why}. It is not called again. Give it a `reconcile`, declare it 'idempotent' if "
+                    "whatever it calls honours its key, or call it where the graph runs."
+                )
+
+    async def _keep(self, key: str, value: Any) -> None:
+        reported = REPORTED.get()
+        try:
+            reported.notes[key] = {"value": encode(value, path=f"The result of {self.tool.name}")}
+        except (UnsupportedValue, RecursionError) as error:
+            reported.notes[key] = {"why": f"it has run, and its result can't be kept ({error})"}
+        if len(to_json(reported.notes)) > MOST_KEPT:
+            reported.notes[key] = {"why": "it has run, and its result is too large to be kept"}
+        await reported.save()
+
+
+async def _forget(key: str) -> None:
+    """A body that raises is over: it has said what happened, and the node's next attempt may call it again."""
+    reported = REPORTED.get()
+    del reported.notes[key]
+    await reported.save()
+
+
+def _now(work: Coroutine[Any, Any, Any]) -> Any:
+    """What `work` gives, for code that can't await it."""
+    loop = REPORTED.get().loop
+    if asyncio._get_running_loop() is not loop:  # noqa: SLF001 -- the documented way to ask without raising
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+    with ThreadPoolExecutor(1) as thread:  # a node that is asynchronous, and its tool is not: the loop waits for both
+        return thread.submit(copy_context().run, asyncio.run, work).result()
