@@ -10,10 +10,10 @@ from langchain_core.tools import tool
 from langgraph.types import interrupt
 from temporalio.client import Client
 
-from agents import Agent, durable
+from agents import Agent
 from tests.integration.cases import agent_with
 from tests.integration.conftest import impatient_client, steps
-from tests.integration.threads import Gate, Strict, begin
+from tests.integration.threads import Gate, Payment, Strict, begin
 
 LONG = 60
 """Events after which this module's server suggests to continue as new."""
@@ -103,18 +103,8 @@ async def test_a_caller_that_waits_is_told_at_the_end_whichever_execution_comes_
 
 
 async def test_a_turn_is_rolled_back_over_executions(bench, cached_workflows) -> None:
-    gate, undone = Gate(), []
-
-    def undo(result: str, _key: str) -> None:
-        undone.append(result)
-
-    @durable(compensate=undo)
-    @tool
-    def pay() -> str:
-        """Pay."""
-        return "paid"
-
-    made = bench(patient(note, pay, gate.tool), Strict(), cached=cached_workflows)
+    gate, payment = Gate(), Payment()
+    made = bench(patient(note, payment.tool, gate.tool), Strict(), cached=cached_workflows)
 
     async with made.worker():
         talk = await begin(made)
@@ -128,7 +118,7 @@ async def test_a_turn_is_rolled_back_over_executions(bench, cached_workflows) ->
 
     assert stopped["status"] == "rolled_back"
     assert "note (15)" in stopped["note"]
-    assert undone == ["paid"]
+    assert payment.undone == ["paid"]
     assert said == ["human: hello", "ai: 1: hello", "human: what now?", "ai: 3: what now?"]
     assert last["output"] == "3: what now?"
     assert len(await talk.histories()) > 2

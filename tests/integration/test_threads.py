@@ -7,9 +7,9 @@ from langchain_core.tools import tool
 from langgraph.types import interrupt
 from temporalio.client import WorkflowFailureError
 
-from agents import durable, idempotency_key
+from agents import idempotency_key
 from tests.integration.cases import agent_with
-from tests.integration.threads import Gate, Strict, begin
+from tests.integration.threads import Gate, Payment, Strict, begin
 
 
 async def test_turns_are_one_conversation(bench, cached_workflows) -> None:
@@ -105,23 +105,14 @@ async def test_two_turns_that_are_alike_both_act(bench, cached_workflows) -> Non
 
 
 async def test_a_turn_that_fails_is_undone_and_leaves_the_thread_alive(bench, cached_workflows) -> None:
-    undone: list[str] = []
-
-    def undo(result: str, _key: str) -> None:
-        undone.append(result)
-
-    @durable(compensate=undo)
-    @tool
-    def pay() -> str:
-        """Pay."""
-        return "paid"
+    payment = Payment()
 
     @tool
     def fail() -> str:
         """Fail."""
         raise ValueError("no way")
 
-    made = bench(agent_with(pay, fail), Strict(), cached=cached_workflows)
+    made = bench(agent_with(payment.tool, fail), Strict(), cached=cached_workflows)
 
     async with made.worker():
         talk = await begin(made)
@@ -138,7 +129,7 @@ async def test_a_turn_that_fails_is_undone_and_leaves_the_thread_alive(bench, ca
     assert kept[2:] == ["human: use fail", "ai: ", kept[-1]]
     assert "was stopped before this call came back" in kept[-1]
     assert both["status"] == "failed"
-    assert undone == ["paid"]
+    assert payment.undone == ["paid"]
     assert after == kept
     assert last["output"] == "6: still there?"
     await talk.histories()

@@ -14,10 +14,10 @@ from langgraph.types import interrupt
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import CancelledError
 
-from agents import Agent, Resources, durable, idempotency_key
+from agents import Agent, Resources, idempotency_key
 from tests.integration.cases import agent_with
 from tests.integration.conftest import PATIENCE, steps
-from tests.integration.threads import PAUSE, Gate, Strict, Talk, begin
+from tests.integration.threads import PAUSE, Gate, Payment, Strict, Talk, begin
 from workflows.settling import STOPPED
 
 
@@ -167,23 +167,14 @@ async def test_a_turn_that_asks_can_be_interrupted(bench, cached_workflows) -> N
 
 
 async def test_rollback_undoes_what_can_be_undone_and_says_what_can_not(bench, cached_workflows) -> None:
-    gate, undone = Gate(), []
-
-    def undo(result: str, _key: str) -> None:
-        undone.append(result)
-
-    @durable(compensate=undo)
-    @tool
-    def pay() -> str:
-        """Pay."""
-        return "paid"
+    gate, payment = Gate(), Payment()
 
     @tool
     def mail() -> str:
         """Mail."""
         return "mailed"
 
-    made = bench(agent_with(pay, mail, gate.tool), Strict(), cached=cached_workflows)
+    made = bench(agent_with(payment.tool, mail, gate.tool), Strict(), cached=cached_workflows)
 
     async with made.worker():
         talk = await begin(made)
@@ -199,7 +190,7 @@ async def test_rollback_undoes_what_can_be_undone_and_says_what_can_not(bench, c
     assert stopped["status"] == "rolled_back"
     assert "mail" in stopped["note"]
     assert "pay" not in stopped["note"]
-    assert undone == ["paid"]
+    assert payment.undone == ["paid"]
     assert second["output"] == "3: what now?"
     assert after[: len(before)] == before
     assert after[len(before) :] == ["human: what now?", "ai: 3: what now?"]
@@ -361,18 +352,8 @@ async def test_a_node_that_swallows_its_cancellation_begins_nothing_more(bench, 
 
 
 async def test_a_cancelled_thread_undoes_the_turn_that_runs_and_tells_who_waits(bench, cached_workflows) -> None:
-    gate, undone = Gate(), []
-
-    def undo(result: str, _key: str) -> None:
-        undone.append(result)
-
-    @durable(compensate=undo)
-    @tool
-    def pay() -> str:
-        """Pay."""
-        return "paid"
-
-    made = bench(agent_with(pay, gate.tool), Strict(), cached=cached_workflows)
+    gate, payment = Gate(), Payment()
+    made = bench(agent_with(payment.tool, gate.tool), Strict(), cached=cached_workflows)
 
     async with made.worker():
         talk = await begin(made)
@@ -389,7 +370,7 @@ async def test_a_cancelled_thread_undoes_the_turn_that_runs_and_tells_who_waits(
 
     assert told["status"] == "interrupted"
     assert isinstance(caught.value.cause, CancelledError)
-    assert undone == ["paid"]
+    assert payment.undone == ["paid"]
     await talk.histories()
 
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from temporalio.client import WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
+from agents import durable
 from agents.testing import ScriptedModel, call
 from temporal.converter import payload_limits
 from temporal.replay import replay_strictly
@@ -76,6 +77,24 @@ class Gate:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             while len(self.entered) < times:
                 await asyncio.sleep(PAUSE)
+
+
+class Payment:
+    """A tool that can be undone, and what was."""
+
+    def __init__(self) -> None:
+        self.undone: list[str] = []
+
+        def undo(result: str, _key: str) -> None:
+            self.undone.append(result)
+
+        @durable(compensate=undo)
+        @tool
+        def pay() -> str:
+            """Pay."""
+            return "paid"
+
+        self.tool = pay
 
 
 @dataclass
