@@ -37,7 +37,7 @@ from workflows.calls import Outcome, arguments_digest, failure_of
 from workflows.events import told_already
 from workflows.reconciliation import reconcile
 from workflows.saga import Undoing
-from workflows.steps import CancelledStep, execute_step, rebuilt, unpacked
+from workflows.steps import CancelledStep, execute_step, origin_of, rebuilt, unpacked
 
 if TYPE_CHECKING:
     from activities.wire import Types
@@ -150,7 +150,7 @@ class ToolCall:
 
     async def _may_start_again(self, cause: ApplicationError) -> bool:
         """Whether the body had not begun. Then a pause, as Temporal makes one between two attempts."""
-        again = cause.type in NOT_BEGUN and self.call.starts < self.step.attempts
+        again = _kind(cause) in NOT_BEGUN and self.call.starts < self.step.attempts
         if again:
             await asyncio.sleep(min(2 ** (self.call.starts - 1), 30))
         return again
@@ -259,4 +259,10 @@ def _never_started(step: ActivityError | None) -> bool:
 
 def _is_lost(cause: BaseException | None) -> bool:
     """Whether a step that was started ended so that nobody knows how far it came."""
-    return isinstance(cause, StepTimeoutError) or (isinstance(cause, ApplicationError) and cause.type in LOST)
+    return isinstance(cause, StepTimeoutError) or (isinstance(cause, ApplicationError) and _kind(cause) in LOST)
+
+
+def _kind(cause: ApplicationError) -> str | None:
+    """The type of a failure that is the SDK's or ours. A tool's own exception may have a class of any name."""
+    origin, _ = origin_of(cause)
+    return cause.type if origin in {"", f"{NotBegun.__module__}:{cause.type}"} else None

@@ -204,7 +204,7 @@ def rebuilt(error: ActivityError | ApplicationError, activity: str) -> Exception
         return None
     if cause.type in _OWN:
         return _OWN[cause.type](cause.message)
-    origin, arguments = _origin(cause)
+    origin, arguments = origin_of(cause)
     class_ = _loaded(origin)
     if class_ is None:
         return StepFailed(f"{cause.type}: {cause.message} (step {activity})")
@@ -234,8 +234,8 @@ _OWN: dict[str, type[Exception]] = {
 }
 
 
-def _origin(cause: ApplicationError) -> tuple[str, list[Any] | None]:
-    """Class and arguments as `activities.failures.FailureDetail` tells them."""
+def origin_of(cause: ApplicationError) -> tuple[str, list[Any] | None]:
+    """Class and arguments as `activities.failures.FailureDetail` tells them: of what code of an activity raised."""
     detail = cause.details[0] if cause.details else None
     if not isinstance(detail, dict):
         return "", None

@@ -101,6 +101,30 @@ async def test_a_tool_that_raises_is_not_run_again(bench, options) -> None:
     assert steps(await made.replayed(handle)) == ["call_model", "order"]
 
 
+class NotFoundError(Exception):
+    """Of a name that the SDK's failure has, too, where a worker does not know a tool."""
+
+
+async def test_a_tool_that_raises_an_exception_of_any_name_is_not_run_again(bench) -> None:
+    started: list[str] = []
+
+    @tool
+    async def order() -> str:
+        """Order."""
+        started.append("order")
+        raise NotFoundError("no such receipt")
+
+    made = bench(agent_with(order), ScriptedModel(script=[call("order")]))
+
+    async with made.worker():
+        handle = await made.start("order")
+        with pytest.raises(Exception, match="Workflow execution failed"):
+            await handle.result()
+
+    assert started == ["order"]
+    assert steps(await made.replayed(handle)) == ["call_model", "order"]
+
+
 async def test_a_finished_call_is_not_carried_out_again_because_another_asked(bench, cached_workflows) -> None:
     till = Till()
     script = [calls(call("pay", "one", amount=5), call("confirm", "two", question="Sure?")), AIMessage("done")]
