@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ApplicationError, ChildWorkflowError, is_cancelled_exception
 
 from activities.sizes import packed
 from agents.errors import AgentFailed
 from agents.exchange import plain
 from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult
 from workflows.run import current_run
-from workflows.steps import async_only, shorten, unpacked
+from workflows.steps import async_only, refuse_cancelled, shorten, unpacked
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -44,6 +45,7 @@ class DurableAgent(Runnable[Any, Any]):
             user=around.user,
         )
         what = f"agent {self.agent!r}"
+        refuse_cancelled()
         try:
             given = await workflow.execute_child_workflow(
                 AGENT_WORKFLOW,
@@ -55,6 +57,8 @@ class DurableAgent(Runnable[Any, Any]):
                 static_summary=shorten(input) if isinstance(input, str) else self.agent,
             )
         except ChildWorkflowError as error:
+            if is_cancelled_exception(error) and (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError from error
             raise AgentFailed(f"Agent {self.agent!r} failed as {error.workflow_id}: {_reason(error)}") from error
         result = unpacked(given, f"The result of {what}", AgentResult)
         current_run().used(**result.usage.model_dump())

@@ -73,7 +73,7 @@ async def execute_step(
     shown = shorten(options.summary or summary)
     try:
         async with WINDOW.get().place(LIMITS.get().inline(len(sent.payload.data))):
-            _refuse_cancelled()
+            refuse_cancelled()
             step = _started(activity, sent, options, shown, overrides or {})
             with _Account(run, activity, step, shown) if (run := hosted_run()) else nullcontext():
                 given = await _ended(step)
@@ -153,7 +153,7 @@ async def _ended(step: ActivityHandle[RawValue]) -> RawValue:
         raise CancelledStep(given=None if error else step.result(), error=error) from None
 
 
-def _refuse_cancelled() -> None:
+def refuse_cancelled() -> None:
     """Graph code may swallow its cancellation. Nothing that it starts then begins."""
     if (STOP.get().kind or workflow.cancellation_reason() is not None) and not ENDING.get():
         raise asyncio.CancelledError

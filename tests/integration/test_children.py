@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any, TypedDict
 
 import pytest
@@ -10,6 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.exceptions import CancelledError
 
 from agents import Agent, Resources
 from agents.testing import ScriptedModel, call, run_live
@@ -107,11 +110,37 @@ async def test_a_child_is_cancelled_with_its_parent(bench) -> None:
         [(child, _)] = called
         await questions_of(child)
         await handle.cancel()
-        with pytest.raises(WorkflowFailureError):
+        with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
         description = await child.describe()
 
     assert description.status == WorkflowExecutionStatus.CANCELED
+    assert isinstance(caught.value.cause, CancelledError)
+
+
+async def test_no_child_begins_in_a_cancelled_run(bench) -> None:
+    def build(resources: Resources) -> Any:
+        async def ask(state: Desk) -> dict[str, Any]:
+            with suppress(asyncio.CancelledError):
+                await resources.agent("worker").ainvoke(state["question"])
+            return {"answers": [await resources.agent("worker").ainvoke("And now?")]}
+
+        return StateGraph(Desk).add_node("ask", ask).add_edge(START, "ask")
+
+    script = [call("confirm", action="refund")]
+    made = bench(Agent("desk", build), ScriptedModel(script=script), others=[worker(confirm)])
+
+    async with made.worker():
+        handle = await made.start({"question": "?", "answers": []})
+        while not (called := await children(made, handle.id)):
+            pass
+        await questions_of(called[0][0])
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+
+    assert isinstance(caught.value.cause, CancelledError)
+    assert len(await children(made, handle.id)) == 1
 
 
 async def test_a_child_asks_by_itself(bench) -> None:
