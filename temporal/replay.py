@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -48,9 +49,9 @@ class ResultDiffers(AssertionError):
 
 @dataclass
 class _Recorder(Interceptor):
-    """Keeps the inputs of all activities that the replayed workflow starts, in order, and how it ends."""
+    """Keeps the activities that the replayed workflow starts, in order, with their inputs, and how it ends."""
 
-    started: list[tuple[str, list[bytes]]] = field(default_factory=list)
+    started: list[tuple[str, list[bytes], workflow.ActivityHandle[Any]]] = field(default_factory=list)
     ended: bytes | None = None
 
     def workflow_interceptor_class(
@@ -62,8 +63,9 @@ class _Recorder(Interceptor):
         class Outbound(WorkflowOutboundInterceptor):
             def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 -- the SDK's name
                 payloads = workflow.payload_converter().to_payloads(input.args)
-                recorder.started.append((input.activity, [payload.data for payload in payloads]))
-                return super().start_activity(input)
+                handle = super().start_activity(input)
+                recorder.started.append((input.activity, [payload.data for payload in payloads], handle))
+                return handle
 
         class Inbound(WorkflowInboundInterceptor):
             def init(self, outbound: WorkflowOutboundInterceptor) -> None:
@@ -76,6 +78,15 @@ class _Recorder(Interceptor):
                 return result
 
         return Inbound
+
+    def sent(self) -> list[tuple[str, list[bytes]]]:
+        """Those that the server has heard of: one that is cancelled in the task that starts it is in no history."""
+        return [(name, inputs) for name, inputs, handle in self.started if not _is_unsent(handle)]
+
+
+def _is_unsent(handle: workflow.ActivityHandle[Any]) -> bool:
+    error = handle.exception() if handle.done() and not handle.cancelled() else None
+    return isinstance(error, ActivityError) and not error.scheduled_event_id
 
 
 async def replay_strictly(
@@ -102,7 +113,7 @@ async def replay_strictly(
     )
     await replayer.replay_workflow(history)
     recorded = [(name, await _resolved(inputs, converter)) for name, inputs in _scheduled(history)]
-    for position, (then, now) in enumerate(zip(recorded, recorder.started, strict=False), start=1):
+    for position, (then, now) in enumerate(zip(recorded, recorder.sent(), strict=False), start=1):
         if then != now:
             raise InputsDiffer(f"Activity {position} of {history.workflow_id!r}: recorded {then}, replayed {now}")
     result = await _resolved(_result(history), converter)

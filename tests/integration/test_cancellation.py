@@ -22,8 +22,9 @@ from temporalio.exceptions import CancelledError
 from agents import Agent, Resources
 from agents.testing import ScriptedModel, call
 from tests.integration.cases import agent_with
-from tests.integration.conftest import PATIENCE
+from tests.integration.conftest import PATIENCE, steps
 from tests.integration.test_agent_workflow import GREETING
+from workflows.window import WINDOW
 
 EMPTY = {"done": []}
 
@@ -103,6 +104,30 @@ async def test_a_node_that_swallows_its_cancellation_starts_nothing_more(bench) 
         await cancelled(handle)
 
     assert begun == ["first"]
+
+
+async def test_a_step_that_is_cancelled_before_it_is_sent_is_no_difference_on_replay(bench, cached_workflows) -> None:
+    begun: list[str] = []
+
+    @tool
+    async def step(name: str) -> str:
+        """Step."""
+        begun.append(name)
+        return name
+
+    async def hasty(tools: Any, _state: Any) -> Any:
+        first = asyncio.ensure_future(tools[0].ainvoke({"name": "first"}))
+        while not WINDOW.get()._steps:
+            await asyncio.sleep(0)
+        first.cancel()
+        return {"done": [await tools[0].ainvoke({"name": "second"})]}
+
+    made = bench(calling(hasty, step), GREETING, cached=cached_workflows)
+
+    result, history = await made.run(EMPTY)
+
+    assert result["output"]["done"] == begun == ["second"]
+    assert steps(history) == ["step"]
 
 
 class Thinking(ScriptedModel):
