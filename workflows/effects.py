@@ -133,8 +133,10 @@ class ToolCall:
         if isinstance(error, CancelledStep):
             if error.given is not None:
                 self._responded(unpacked(error.given, f"The result of {self.request.tool}", ToolResponse))
-            if error.given is not None or _never_started(step):
+            if error.given is not None or (self._is_started_once and _never_started(step)):
                 raise error
+        elif isinstance(error, asyncio.CancelledError):
+            raise error  # before the step was sent
         cause = step.cause if step else None
         is_lost = is_cancelled_exception(error) or _is_lost(cause)
         if is_lost and self.options.effect != "read":
@@ -147,6 +149,11 @@ class ToolCall:
             self.call.outcome = failure_of(cause if isinstance(cause, ApplicationError) else error)
         if is_cancelled_exception(error):
             raise error
+
+    @property
+    def _is_started_once(self) -> bool:
+        """Else the server tells of a step that is between two attempts as of one that was never started."""
+        return not self.options.repeatable or self.step.attempts == 1
 
     async def _may_start_again(self, cause: ApplicationError) -> bool:
         """Whether the body had not begun. Then a pause, as Temporal makes one between two attempts."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from agents import Agent, Done, Resources, StepOptions, durable, idempotency_key
 from agents.errors import FatalError
 from agents.testing import ScriptedModel, call
+from temporal.settings import Settings, WorkerSettings
 from tests.integration.cases import agent_with
 from tests.integration.conftest import steps
 from tests.integration.test_agent_workflow import failure_of
@@ -241,6 +245,66 @@ async def test_a_call_that_was_cancelled_before_a_worker_had_it_leaves_nothing_t
             await handle.result()
 
     assert isinstance(failed.value.cause, CancelledError)
+    await made.replayed(handle)
+
+
+async def test_a_call_that_a_cancelled_run_did_not_begin_leaves_nothing_to_undo(bench) -> None:
+    begun = asyncio.Event()
+    tools = [waiting("wait", begun, effect="read"), waiting("pay", begun, compensate=print)]
+
+    def build(resources: Resources) -> Any:
+        async def stubborn(_state: MessagesState) -> None:
+            with suppress(asyncio.CancelledError):
+                await resources.tools[0].ainvoke({})
+            await resources.tools[1].ainvoke({})
+
+        return StateGraph(MessagesState).add_node("stubborn", stubborn).add_edge(START, "stubborn")
+
+    made = bench(Agent("stubborn", build, tools=tools), ScriptedModel(script=[]))
+
+    async with made.worker():
+        handle = await made.start("go")
+        await begun.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert isinstance(failed.value.cause, CancelledError)
+    assert steps(await made.replayed(handle)) == ["wait"]
+
+
+async def test_a_call_that_was_cancelled_between_two_attempts_may_have_been_carried_out(bench) -> None:
+    """The server tells of it as of one that no worker has taken up."""
+    begun, log = asyncio.Event(), []
+
+    def undo(result: Any, _key: str) -> None:
+        log.append(result)
+
+    queue = f"payments-{uuid.uuid4().hex[:8]}"
+    pay = waiting(
+        "pay",
+        begun,
+        effect="idempotent",
+        compensate=undo,
+        reconcile=lambda _key: Done("it was"),
+        step=StepOptions(task_queue=queue),
+    )
+    made = bench(agent_with(pay), ScriptedModel(script=[call("pay")]))
+    payments = replace(made, settings=Settings(task_queue=queue, worker=WorkerSettings(shutdown_seconds=0)))
+
+    async with made.worker():
+        async with payments.worker():
+            handle = await made.start("go")
+            await begun.wait()
+        await handle.cancel()
+        while "activity_task_canceled_event_attributes" not in str(await handle.fetch_history()):
+            await asyncio.sleep(0.05)
+        async with payments.worker():
+            with pytest.raises(WorkflowFailureError) as failed:
+                await handle.result()
+
+    assert isinstance(failed.value.cause, CancelledError)
+    assert log == ["it was"]
     await made.replayed(handle)
 
 
