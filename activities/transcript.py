@@ -17,6 +17,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.queries import ask
 from activities.sizes import MOST_BYTES
 from activities.wire import Message, dump_message
 
@@ -134,5 +135,5 @@ def _weight(messages: Sequence[BaseMessage]) -> int:
 async def _ask_workflow(digest: str) -> TranscriptPart:
     info = activity.info()
     handle = activity.client().get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
-    answer: TranscriptPart = await handle.query(TRANSCRIPT_QUERY, digest, result_type=TranscriptPart)
+    answer: TranscriptPart = await ask(handle, TRANSCRIPT_QUERY, TranscriptPart, digest)
     return answer

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.client import WorkflowExecutionStatus, WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
+from activities.queries import ask
 from agents.errors import InvalidInput
 from temporal.client import explained
 from workflows.contracts import DECIDER, QUESTIONS, Decision, Question
@@ -122,9 +123,7 @@ async def _decided(run: Run, named: str) -> Decision | None:
 async def decisions(run: Run) -> list[Decision]:
     """Who answered what in `run`, and when."""
     with explained(run.target, run.id):
-        made: list[Decision] = await run.client.get_workflow_handle(run.id).query(
-            "decisions", result_type=list[Decision]
-        )
+        made: list[Decision] = await ask(run.client.get_workflow_handle(run.id), "decisions", list[Decision])
     return made
 
 

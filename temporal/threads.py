@@ -24,6 +24,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 import agents.errors
+from activities.queries import ask
 from agents.errors import InvalidInput, ThreadClosed
 from temporal.archive import require_archive
 from temporal.outcome import failed_run
@@ -98,7 +99,7 @@ class Thread:
     async def turns(self) -> Turns:
         """The turns that are kept, the newest last."""
         with self._explained():
-            found: Turns = await self._handle.query("turns", result_type=Turns)
+            found: Turns = await ask(self._handle, "turns", Turns)
         return found
 
     async def messages(self) -> list[Said]:
@@ -107,7 +108,7 @@ class Thread:
         Raises `StorageMismatch` or `PayloadMissing` where what was taken out can't be read.
         """
         with self._explained():
-            found: Conversation = await self._handle.query("messages", result_type=Conversation)
+            found: Conversation = await ask(self._handle, "messages", Conversation)
         archive = require_archive(self.agents.client) if found.pages else None
         pages = [await archive.read(page.claim) for page in found.pages] if archive else []
         compacted = [Said("compacted", message) for page in pages for message in page.messages]
@@ -188,7 +189,7 @@ class Thread:
         if status is not WorkflowExecutionStatus.COMPLETED:
             how = status.name.lower().replace("_", " ") if status else "over"
             raise ThreadClosed(f"Thread {self.id!r} is {how}. Begin another, with an id of its own.")
-        found: RawValue = await self._handle.query("handover", result_type=RawValue)
+        found: RawValue = await ask(self._handle, "handover", RawValue)
         return found
 
     @contextmanager

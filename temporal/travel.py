@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
@@ -18,13 +17,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.providers import resolve_model
+from activities.queries import ask
 from activities.wire import encode
 from agents.errors import (
     CheckpointPruned,
     EffectsWouldRepeat,
     InvalidInput,
     PerdureError,
-    ServiceUnavailable,
     ThreadBusy,
     ThreadClosed,
 )
@@ -43,11 +42,6 @@ if TYPE_CHECKING:
     from workflows.contracts import AgentInput
     from workflows.fork import RepeatedEffect
     from workflows.turns import ArchivedPage
-
-PATIENCE = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=30))
-"""For a query, and for the same again: a worker may have to replay the whole run first."""
-
-_UNANSWERED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION)
 
 MOST_NAMED = 5
 """Calls that an error names."""
@@ -201,16 +195,7 @@ def _refusal(error: WorkflowUpdateFailedError) -> PerdureError:
 
 
 async def _ask(run: Run, query: str, answer: Any, argument: Any) -> Any:
-    """Asks again: a worker that drops a finished run from its cache may lose a query that comes in that moment."""
-    handle: WorkflowHandle[Any, Any] = run.client.get_workflow_handle(run.id)
-    for patience in PATIENCE:
-        try:
-            return await handle.query(query, argument, result_type=answer, rpc_timeout=patience)
-        except WorkflowQueryFailedError as error:
-            raise (CheckpointPruned if "is not kept" in error.message else InvalidInput)(error.message) from None
-        except RPCError as error:
-            if error.status not in _UNANSWERED:
-                raise
-    raise ServiceUnavailable(
-        f"No worker of task queue {run.task_queue!r} answers for {run.id!r}. Start one with `perdure worker`."
-    )
+    try:
+        return await ask(run.client.get_workflow_handle(run.id), query, answer, argument)
+    except WorkflowQueryFailedError as error:
+        raise (CheckpointPruned if "is not kept" in error.message else InvalidInput)(error.message) from None

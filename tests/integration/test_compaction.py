@@ -18,6 +18,7 @@ from pydantic import Field
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
+from activities.queries import ask
 from agents import Agent, Compaction, Resources, StepOptions
 from agents.errors import StorageMismatch
 from temporal.client import Agents
@@ -28,6 +29,7 @@ from temporal.target import Target
 from temporal.threads import Said, Thread
 from tests.integration.conftest import PATIENCE, Bench, steps
 from tests.integration.threads import PAUSE, Gate, Strict, Talk, begin
+from workflows.turns import Conversation
 
 AT_ONCE = timedelta(0)
 BRIEF = Compaction(tokens=150, keep=2, prompt="Sum up: {messages}", model="summariser")
@@ -99,7 +101,7 @@ async def talked(talk: Talk, *given: str, pages: int = 0) -> list[dict[str, Any]
     """The turns, once there are so many pages: a turn is over before the conversation is made shorter."""
     turns = [await talk.say(each) for each in given]
     async with asyncio.timeout(PATIENCE.total_seconds()):
-        while len((await talk.handle.query("messages")).get("pages", [])) < pages:
+        while len((await ask(talk.handle, "messages", Conversation)).pages) < pages:
             await asyncio.sleep(PAUSE)
     return turns
 
