@@ -12,7 +12,7 @@ from workflows.agent import result_of
 from workflows.failures import LEAVING, failing_the_run, failure
 from workflows.saga import undo_all, with_problems
 from workflows.settling import settle
-from workflows.steps import ENDING
+from workflows.steps import ENDING, wait_through
 from workflows.turns import TurnError
 
 if TYPE_CHECKING:
@@ -67,17 +67,27 @@ def _refuse_rolled_back(stop: Stop) -> None:
 
 
 async def end_badly(run: Run, error: BaseException, stop: Stop, before: list[Snapshot] | None) -> Ended:
-    """Of a turn that did not come to its end. What it did stays, is undone, or is named."""
+    """Of a turn that did not come to its end. What it did stays, is undone, or is named, also where the thread is
+    cancelled meanwhile.
+    """
     token = ENDING.set(True)
     try:
-        if workflow.cancellation_reason() is not None:
-            raise _with(error, await undo_all(run)) from None
-        await run.calls.stopped()
-        ended = await (_stopped(run, stop, before) if stop.kind else _failed(run, error, before))
+        work = asyncio.ensure_future(_put_right(run, error, stop, before))
+        await wait_through(work)
     finally:
         ENDING.reset(token)
+    ended = work.result()
+    if workflow.cancellation_reason() is not None:
+        raise _with(asyncio.CancelledError(), [ended.note] if ended.note else [])
     _forget(run)
     return ended
+
+
+async def _put_right(run: Run, error: BaseException, stop: Stop, before: list[Snapshot] | None) -> Ended:
+    if workflow.cancellation_reason() is not None:
+        raise _with(error, await undo_all(run)) from None
+    await run.calls.stopped()
+    return await (_stopped(run, stop, before) if stop.kind else _failed(run, error, before))
 
 
 def _forget(run: Run) -> None:

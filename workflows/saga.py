@@ -15,7 +15,7 @@ from agents.errors import CompensationFailed
 from agents.options import tool_options
 from workflows.failures import LEAVING, failure
 from workflows.reconciliation import reconcile
-from workflows.steps import ENDING, execute_step, shorten
+from workflows.steps import ENDING, execute_step, shorten, wait_through
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,15 +42,16 @@ class Undoing(BaseModel):
 
 @asynccontextmanager
 async def undone_on_failure(run: Run) -> AsyncIterator[None]:
-    """Cancellation reaches the graph once; what is awaited here afterwards is carried out all the same."""
+    """Cancellation reaches the graph alone, and no compensation, be it that it comes while a failed run is undone."""
     try:
         yield
     except LEAVING:
         raise
     except BaseException as error:
         ENDING.set(True)
-        problems = await undo_all(run)
-        if not problems:
+        undoing = asyncio.ensure_future(undo_all(run))
+        await wait_through(undoing)
+        if not (problems := undoing.result()):
             raise
         raise with_problems(error, problems) from None
 

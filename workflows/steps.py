@@ -144,13 +144,18 @@ async def _ended(step: ActivityHandle[RawValue]) -> RawValue:
         return await asyncio.shield(step)
     except asyncio.CancelledError:
         step.cancel()
-        while not step.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({step})
+        await wait_through(step)
         if step.cancelled():
             raise
         error = step.exception()
         raise CancelledStep(given=None if error else step.result(), error=error) from None
+
+
+async def wait_through(work: asyncio.Future[Any]) -> None:
+    """Until `work` has ended, which a cancellation that comes meanwhile does not reach."""
+    while not work.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({work})
 
 
 def refuse_cancelled() -> None:

@@ -12,7 +12,8 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
-from temporalio.client import WorkflowFailureError
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from agents import Agent, Done, Resources, StepOptions, durable, idempotency_key
@@ -22,6 +23,7 @@ from temporal.settings import Settings, WorkerSettings
 from tests.integration.cases import agent_with
 from tests.integration.conftest import steps
 from tests.integration.test_agent_workflow import failure_of
+from tests.integration.threads import Strict, begin
 
 
 class Trip:
@@ -146,6 +148,83 @@ async def test_a_run_that_is_cancelled_undoes_what_it_did(bench, cached_workflow
     assert isinstance(failed.value.cause, CancelledError)
     assert trip.log[2:] == [("undone", ("hotel", 5)), ("undone", ("flight", 5))]
     assert steps(await made.replayed(handle))[-2:] == ["hotel.compensate", "flight.compensate"]
+
+
+class Hotel:
+    """Books, takes its time to take it back, and does nothing else."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.undoing, self.go = asyncio.Event(), asyncio.Event()
+
+    @property
+    def tools(self) -> list[Any]:
+        async def undo(result: str, _key: str) -> None:
+            self.undoing.set()
+            await self.go.wait()
+            self.log.append(result)
+
+        @durable(compensate=undo)
+        @tool
+        async def book(room: str = "1") -> str:
+            """Book."""
+            return room
+
+        @tool
+        async def fail() -> None:
+            """Fail."""
+            raise ValueError("no car is left")
+
+        return [book, fail]
+
+    async def cancel_meanwhile(self, handle: WorkflowHandle[Any, Any]) -> None:
+        """While the first call is undone."""
+        await self.undoing.wait()
+        await handle.cancel()
+        while not _has_seen_its_cancellation(await handle.fetch_history()):
+            await asyncio.sleep(0.05)
+        self.go.set()
+
+
+def _has_seen_its_cancellation(history: WorkflowHistory) -> bool:
+    kinds = [event.event_type for event in history.events]
+    requested, completed = (
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
+        EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    )
+    return requested in kinds and completed in kinds[kinds.index(requested) :]
+
+
+async def test_a_run_that_is_cancelled_while_it_is_undone_is_undone_to_the_end(bench, cached_workflows) -> None:
+    hotel = Hotel()
+    script = [call("book", room="1"), call("book", room="2"), call("fail")]
+    made = bench(agent_with(*hotel.tools), ScriptedModel(script=script), cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start("go")
+        await hotel.cancel_meanwhile(handle)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert hotel.log == ["2", "1"]
+    assert "no car is left" in failed.value.cause.message
+    await made.replayed(handle)
+
+
+async def test_a_thread_that_is_cancelled_while_a_turn_is_undone_is_undone_to_the_end(bench) -> None:
+    hotel = Hotel()
+    made = bench(agent_with(*hotel.tools), Strict())
+
+    async with made.worker():
+        talk = await begin(made)
+        await talk.send("use book then book then fail")
+        await hotel.cancel_meanwhile(talk.handle)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await talk.handle.result()
+
+    assert hotel.log == ["1", "1"]
+    assert isinstance(failed.value.cause, CancelledError)
+    await talk.histories()
 
 
 async def test_a_cancelled_run_that_could_not_be_undone_says_so(bench) -> None:
