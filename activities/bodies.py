@@ -117,7 +117,7 @@ class Bodies:
 
 
 async def in_thread(what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """For synchronous nodes. `what` names one in the log."""
+    """For synchronous nodes, and what finds out about tools and undoes them. `what` names one in the log."""
     work = partial(copy_context().run, function, *args, **kwargs)
     return await _finished(BodyThread(work, "perdure-node"), what, None)
 

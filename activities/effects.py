@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +9,7 @@ from langchain_core.runnables.config import RunnableConfig, var_child_runnable_c
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.bodies import in_thread
 from activities.tool import types_of
 from activities.wire import decode, encode
 from agents.idempotency import IDEMPOTENCY_KEY
@@ -59,7 +59,7 @@ class Effects:
         reconcile = self._options(request).reconcile
         if reconcile is None:
             return EffectResponse(state="unknown")
-        match await called(reconcile, request.key, request.key):
+        match await called(reconciling(request.tool), reconcile, request.key, request.key):
             case Done(value):
                 return EffectResponse(state="done", value=encode(value, path=f"{request.tool}.reconcile"))
             case "not_done" | "unknown" as state:
@@ -74,7 +74,7 @@ class Effects:
         compensate = self._options(request).compensate
         if compensate is not None:
             result = decode(request.value, self._types[request.agent])
-            await called(compensate, f"{request.key}:compensation", result, request.key)
+            await called(compensating(request.tool), compensate, f"{request.key}:compensation", result, request.key)
         return EffectResponse()
 
     def _options(self, request: EffectRequest) -> ToolOptions:
@@ -99,12 +99,15 @@ def _activity(
     return carry_out
 
 
-async def called(function: Callable[..., Any], own_key: str, *arguments: Any) -> Any:
-    """`own_key` is what `idempotency_key()` tells the function."""
+async def called(what: str, function: Callable[..., Any], own_key: str, *arguments: Any) -> Any:
+    """`own_key` is what `idempotency_key()` tells the function.
+
+    A synchronous one that is cancelled is asked to stop, and does not keep the worker from ending.
+    """
     token = var_child_runnable_config.set(RunnableConfig(configurable={IDEMPOTENCY_KEY: own_key}))
     try:
         if inspect.iscoroutinefunction(function):
             return await function(*arguments)
-        return await asyncio.to_thread(function, *arguments)
+        return await in_thread(what, function, *arguments)
     finally:
         var_child_runnable_config.reset(token)

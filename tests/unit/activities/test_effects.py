@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -58,6 +61,28 @@ async def test_a_compensation_is_given_the_result_and_has_a_key_of_its_own() -> 
     await run("pay.compensate", agent("shop", compensate=undo), value=("paid", 5))
 
     assert seen == [(("paid", 5), "k", "k:compensation")]
+
+
+async def test_a_synchronous_compensation_that_is_cancelled_does_no_more() -> None:
+    begun, gone_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def undo(_result: Any, _key: str) -> None:
+        try:
+            begun.set()
+            while not gone_on.is_set():
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    undoing = asyncio.ensure_future(run("pay.compensate", agent("shop", compensate=undo)))
+    await asyncio.to_thread(begun.wait)
+    undoing.cancel()
+    await asyncio.wait({undoing})
+    is_over = ended.is_set()
+    gone_on.set()
+
+    assert undoing.cancelled()
+    assert is_over
 
 
 async def test_agents_may_have_different_tools_of_one_name() -> None:
