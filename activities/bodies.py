@@ -6,6 +6,7 @@ Never on the worker's loop, which has heartbeats to send and steps to begin.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
 from functools import partial
@@ -107,6 +108,12 @@ class Bodies:
             response = running.done.result()
         return cast("ToolResponse", response)
 
+    async def call(self, what: str, function: Callable[..., Any], *args: Any) -> Any:
+        """A function that belongs to a tool, with the context of the caller: on a loop of tools, or in a thread."""
+        if not inspect.iscoroutinefunction(function):
+            return await in_thread(what, function, *args)
+        return await _finished(self._loops.start(partial(function, *args), copy_context(), what), what, None)
+
     def _start(self, call: ToolCall, agent: Agent, place: Isolation) -> RunningBody:
         name = call.request.tool
         if place == "process" and self._processes:
@@ -117,7 +124,7 @@ class Bodies:
 
 
 async def in_thread(what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """For synchronous nodes, and what finds out about tools and undoes them. `what` names one in the log."""
+    """For synchronous nodes. `what` names one in the log."""
     work = partial(copy_context().run, function, *args, **kwargs)
     return await _finished(BodyThread(work, "perdure-node"), what, None)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
-from activities.bodies import in_thread
 from activities.tool import types_of
 from activities.wire import decode, encode
 from agents.idempotency import IDEMPOTENCY_KEY
@@ -18,6 +17,7 @@ from agents.options import Done, ToolOptions, tool_options
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from activities.bodies import Bodies
     from agents.registry import Registry
 
 
@@ -44,8 +44,9 @@ class EffectResponse(BaseModel):
 class Effects:
     """The activities of all tools of all agents that declare something of the kind."""
 
-    def __init__(self, *, registry: Registry) -> None:
+    def __init__(self, *, registry: Registry, bodies: Bodies) -> None:
         self._registry = registry
+        self._bodies = bodies
         self._types = {agent.name: types_of(agent) for agent in registry}
 
     def activities(self) -> Iterator[Callable[..., Awaitable[EffectResponse]]]:
@@ -59,7 +60,9 @@ class Effects:
         reconcile = self._options(request).reconcile
         if reconcile is None:
             return EffectResponse(state="unknown")
-        match await called(reconciling(request.tool), reconcile, request.key, request.key):
+        with keyed(request.key):
+            found = await self._bodies.call(reconciling(request.tool), reconcile, request.key)
+        match found:
             case Done(value):
                 return EffectResponse(state="done", value=encode(value, path=f"{request.tool}.reconcile"))
             case "not_done" | "unknown" as state:
@@ -74,7 +77,8 @@ class Effects:
         compensate = self._options(request).compensate
         if compensate is not None:
             result = decode(request.value, self._types[request.agent])
-            await called(compensating(request.tool), compensate, f"{request.key}:compensation", result, request.key)
+            with keyed(f"{request.key}:compensation"):
+                await self._bodies.call(compensating(request.tool), compensate, result, request.key)
         return EffectResponse()
 
     def _options(self, request: EffectRequest) -> ToolOptions:
@@ -99,15 +103,11 @@ def _activity(
     return carry_out
 
 
-async def called(what: str, function: Callable[..., Any], own_key: str, *arguments: Any) -> Any:
-    """`own_key` is what `idempotency_key()` tells the function.
-
-    A synchronous one that is cancelled is asked to stop, and does not keep the worker from ending.
-    """
-    token = var_child_runnable_config.set(RunnableConfig(configurable={IDEMPOTENCY_KEY: own_key}))
+@contextmanager
+def keyed(key: str) -> Iterator[None]:
+    """`key` is what `idempotency_key()` tells."""
+    token = var_child_runnable_config.set(RunnableConfig(configurable={IDEMPOTENCY_KEY: key}))
     try:
-        if inspect.iscoroutinefunction(function):
-            return await function(*arguments)
-        return await in_thread(what, function, *arguments)
+        yield
     finally:
         var_child_runnable_config.reset(token)

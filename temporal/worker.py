@@ -221,7 +221,7 @@ def make_worker(
             compactions.compact,
             stores.store,
             *tools.activities(),
-            *Effects(registry=registry).activities(),
+            *Effects(registry=registry, bodies=bodies).activities(),
             *nodes.activities(graphs.parts),
             *activities,
         ],

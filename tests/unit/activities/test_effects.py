@@ -11,6 +11,7 @@ import pytest
 from langchain_core.tools import tool
 from temporalio.testing import ActivityEnvironment
 
+from activities.bodies import Bodies
 from activities.effects import EffectRequest, EffectResponse, Effects
 from activities.wire import encode
 from agents import Agent, Done, Registry, durable, idempotency_key
@@ -28,13 +29,15 @@ def agent(name: str, **options: Any) -> Agent:
 
 async def run(which: str, *agents: Agent, value: Any = None) -> EffectResponse:
     """The activity `which`, asked by the first of the agents."""
-    found = {activity.__temporal_activity_definition.name: activity for activity in activities(*agents)}
+    bodies = Bodies()
+    found = {each.__temporal_activity_definition.name: each for each in activities(*agents, bodies=bodies)}
     sent = EffectRequest(agent=agents[0].name, tool="pay", key="k", value=encode(value))
-    return await ActivityEnvironment().run(found[which], sent)
+    async with bodies.open():
+        return await ActivityEnvironment().run(found[which], sent)
 
 
-def activities(*agents: Agent) -> list[Any]:
-    return list(Effects(registry=Registry.of(agents)).activities())
+def activities(*agents: Agent, bodies: Bodies) -> list[Any]:
+    return list(Effects(registry=Registry.of(agents), bodies=bodies).activities())
 
 
 @pytest.mark.parametrize(
@@ -85,9 +88,25 @@ async def test_a_synchronous_compensation_that_is_cancelled_does_no_more() -> No
     assert is_over
 
 
+async def test_a_compensation_that_blocks_its_loop_holds_nothing_up() -> None:
+    begun, let_go, was_let_go = threading.Event(), threading.Event(), []
+
+    async def undo(_result: Any, _key: str) -> None:
+        begun.set()
+        was_let_go.append(let_go.wait(10))
+
+    undoing = asyncio.ensure_future(run("pay.compensate", agent("shop", compensate=undo)))
+    await asyncio.to_thread(begun.wait)
+    let_go.set()
+
+    await undoing
+
+    assert was_let_go == [True]
+
+
 async def test_agents_may_have_different_tools_of_one_name() -> None:
     looking, silent = agent("looking", reconcile=lambda _key: "not_done"), agent("silent")
 
     assert (await run("pay.reconcile", looking, silent)).state == "not_done"
     assert (await run("pay.reconcile", silent, looking)).state == "unknown"
-    assert activities(silent) == []
+    assert activities(silent, bodies=Bodies()) == []
