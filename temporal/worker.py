@@ -53,6 +53,7 @@ from temporal.store import find_store
 from temporal.streams import event_transport
 from temporal.target import find_target
 from temporal.telemetry import LoggingInterceptor
+from temporal.timely import TimelyRunner
 from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
 from workflows import determinism, guard, quiet
 from workflows.agent import AgentWorkflow
@@ -225,7 +226,7 @@ def make_worker(
             *nodes.activities(graphs.parts),
             *activities,
         ],
-        workflow_runner=WatchedRunner(_runner(settings), Watchdog()),
+        workflow_runner=WatchedRunner(TimelyRunner(_runner(settings)), Watchdog()),
         interceptors=[
             LoggingInterceptor(),
             GraphInterceptor(graphs, limits, sink, debugging=settings.stream.debug),

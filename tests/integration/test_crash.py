@@ -12,13 +12,16 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.queries import ask
 from agents import Registry
 from temporal.dev.stack import Stack
 from temporal.replay import replay_strictly
-from tests.integration.conftest import PATIENCE, steps
+from temporal.settings import Settings
+from tests.integration.conftest import PATIENCE, Bench, steps
 from tests.integration.crashing import ANSWER, made
 from workflows.contracts import AGENT_WORKFLOW
 from workflows.graph import Graphs
+from workflows.turns import THREAD_WORKFLOW, Turns
 
 
 async def test_a_run_survives_its_worker_and_repeats_no_finished_step(
@@ -44,6 +47,31 @@ async def test_a_run_survives_its_worker_and_repeats_no_finished_step(
     assert _calls(tmp_path) == ["model", "count", "model", "wait", "wait", "model"]
     assert steps(history) == ["call_model", "count", "call_model", "wait", "call_model"]
     await replay_strictly(history, Graphs.of(Registry.of([made(tmp_path)[0]]), lambda _name: "scripted"))
+
+
+async def test_a_thread_that_is_asked_while_its_worker_is_dead_is_replayed_as_it_went(
+    client: Client, stack: Stack, tmp_path: Path
+) -> None:
+    """The query comes to the new worker before the task that the thread's timer has made."""
+    queue = f"crash-{uuid.uuid4().hex[:8]}"
+    (tmp_path / "go").touch()
+    first = await _worker(stack, queue, tmp_path)
+    handle = await client.start_workflow(
+        THREAD_WORKFLOW, {"agent": "crashing", "idle": 1}, id=queue, task_queue=queue, execution_timeout=PATIENCE
+    )
+    await handle.execute_update("send", {"input": "go", "wait": True})
+
+    os.kill(first.pid, signal.SIGKILL)
+    await first.wait()
+    asked = asyncio.create_task(ask(handle, "turns", Turns))
+    bench = Bench(client, *made(tmp_path), Settings(task_queue=queue), [])
+    async with bench.worker():
+        turns = await asked
+        await handle.result()
+
+    assert [turn.status for turn in turns.turns] == ["done"]
+    history = await bench.replayed(handle)
+    assert sum(event.HasField("timer_started_event_attributes") for event in history.events) == 1
 
 
 async def _worker(stack: Stack, queue: str, folder: Path) -> asyncio.subprocess.Process:
