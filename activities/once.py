@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
-from activities.effects import called
+from activities.effects import keyed, reconciling
 from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS
 from activities.tool import body_of, chosen_by_model, types_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from langchain_core.tools import BaseTool
 
+    from activities.bodies import Bodies
     from activities.wire import Types
     from agents.agent import Agent
     from agents.options import ToolOptions
@@ -43,16 +44,26 @@ _CALLING: ContextVar[BaseTool | None] = ContextVar("perdure_calling", default=No
 """The tool whose body runs: one body of a tool may call the other."""
 
 
-def called_in_nodes(agent: Agent) -> list[BaseTool]:
+def called_in_nodes(agent: Agent, bodies: Bodies) -> list[BaseTool]:
     """Copies of the agent's tools whose bodies find their key, and keep to the tool's effect."""
     types = types_of(agent)
-    return [_in_nodes(tool, agent, types) for tool in agent.tools]
+    return [
+        _with_bodies_around(
+            _Calls(
+                tool,
+                options := tool_options(tool),
+                types,
+                bodies,
+                chosen_by_model(tool),
+                needs_approval=options.approval(agent.approve).when != "never",
+            )
+        )
+        for tool in agent.tools
+    ]
 
 
-def _in_nodes(tool: BaseTool, agent: Agent, types: Types) -> BaseTool:
-    options = tool_options(tool)
-    needs_approval = options.approval(agent.approve).when != "never"
-    calls = _Calls(tool, options, types, chosen_by_model(tool), needs_approval=needs_approval)
+def _with_bodies_around(calls: _Calls) -> BaseTool:
+    tool = calls.tool
     copied = tool.model_copy()
     names = [name for name in ("func", "coroutine") if getattr(tool, name, None)]
     for name in names or ["_run", *(["_arun"] if body_of(tool)[1] else [])]:
@@ -67,6 +78,7 @@ class _Calls:
     tool: BaseTool
     options: ToolOptions
     types: Types
+    bodies: Bodies
     chosen: frozenset[str] | None
     needs_approval: bool
 
@@ -137,7 +149,10 @@ class _Calls:
         return None
 
     async def _reconciled(self, key: str, why: str) -> tuple[Any] | None:
-        found = await called(self.options.reconcile, key, key) if self.options.reconcile else "unknown"
+        found: Any = "unknown"
+        if self.options.reconcile:
+            with keyed(key):
+                found = await self.bodies.call(reconciling(self.tool.name), self.options.reconcile, key)
         match found:
             case Done(value):
                 await self._keep(key, value)

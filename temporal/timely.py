@@ -35,7 +35,7 @@ class TimelyRunner(WorkflowRunner):
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         instance = self._inner.create_instance(det)
-        instance.activate = _timely(instance.activate)  # type: ignore[method-assign]
+        instance.activate = _timely(instance.activate)  # type: ignore[method-assign,assignment]
         return instance
 
 

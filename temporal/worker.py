@@ -208,7 +208,7 @@ def make_worker(
         registry=registry,
         transcripts=transcripts,
         resources=lambda agent: LiveResources(
-            lambda name: chat_model(model_id(name)), called_in_nodes(agent), search, [*registry]
+            lambda name: chat_model(model_id(name)), called_in_nodes(agent, bodies), search, [*registry]
         ),
         store_of=stores.of,
     )
