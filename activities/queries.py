@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from agents.errors import ServiceUnavailable
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 
 PATIENCE = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=30))
 """For a query, and for the same again: a worker may have to replay the whole run first."""
-
-AHEAD = "The run has events that no workflow task has yet. Ask again."
-"""What a worker says that was asked too early."""
 
 _UNANSWERED = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION)
 
@@ -31,9 +27,6 @@ async def ask(handle: WorkflowHandle[Any, Any], query: str, answer: Any, *argume
     for patience in PATIENCE:
         try:
             return await handle.query(query, args=arguments, result_type=answer, rpc_timeout=patience)
-        except WorkflowQueryFailedError as error:
-            if error.message != AHEAD:
-                raise
         except RPCError as error:
             if error.status not in _UNANSWERED:
                 raise

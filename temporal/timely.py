@@ -2,7 +2,7 @@
 
 A query may come to a worker that does not have the run, while events wait for their workflow task. The SDK then hands
 these events to the run as well, with the time and the history's length as of the task before, and keeps the run. What
-it decides so is not what a replay decides: a nondeterminism error, for ever.
+it decides so is not what a replay decides: a nondeterminism error, for ever. So such a run answers, and is dropped.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 
-from activities.queries import AHEAD
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from temporalio.worker import Worker
+
 
 class RanAhead(Exception):
-    """What such a query fails with. The run is dropped with it, and is replayed for its next task."""
+    """What the next task of such a run fails with that was not dropped in time. It is replayed, and tried again."""
 
 
 class TimelyRunner(WorkflowRunner):
@@ -26,6 +26,7 @@ class TimelyRunner(WorkflowRunner):
 
     def __init__(self, inner: WorkflowRunner) -> None:
         self._inner = inner
+        self._bridge: Callable[[], Any] | None = None
 
     def prepare_workflow(self, defn: Any) -> None:
         self._inner.prepare_workflow(defn)
@@ -35,20 +36,41 @@ class TimelyRunner(WorkflowRunner):
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         instance = self._inner.create_instance(det)
-        instance.activate = _timely(instance.activate)  # type: ignore[method-assign,assignment]
+        instance.activate = _Timely(instance.activate, self.drop)  # type: ignore[method-assign,assignment]
         return instance
 
+    def serve(self, worker: Worker) -> None:
+        """The SDK has no public name for dropping a run; tests/integration/test_crash.py fails if its own moves."""
+        if workflows := worker._workflow_worker:  # noqa: SLF001 -- see above
+            self._bridge = workflows._bridge_worker  # noqa: SLF001 -- see above
 
-def _timely(activate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def drop(self, run: str) -> None:
+        """Takes it out of the worker's cache."""
+        if self._bridge is not None:
+            self._bridge().request_workflow_eviction(run)
+
+
+class _Timely:
     """Each task has a time of its own. Events without one have that of the task before."""
-    length, time = 0, (0, 0)
 
-    def timely(activation: Any) -> Any:
-        nonlocal length, time
-        now = (activation.timestamp.seconds, activation.timestamp.nanos)
-        if length and activation.history_length > length and now == time:
-            raise RanAhead(AHEAD)
-        length, time = activation.history_length, now
-        return activate(activation)
+    def __init__(self, activate: Callable[[Any], Any], drop: Callable[[str], None]) -> None:
+        self._activate = activate
+        self._drop = drop
+        self._length = 0
+        self._time = (0, 0)
+        self._is_ahead = False
 
-    return timely
+    def __call__(self, activation: Any) -> Any:
+        kinds = {job.WhichOneof("variant") for job in activation.jobs}
+        if "query_workflow" in kinds:
+            if self._is_ahead:
+                self._drop(activation.run_id)
+        elif "remove_from_cache" not in kinds:
+            self._go_on(activation.history_length, (activation.timestamp.seconds, activation.timestamp.nanos))
+        return self._activate(activation)
+
+    def _go_on(self, length: int, time: tuple[int, int]) -> None:
+        if self._is_ahead and time != self._time:
+            raise RanAhead("A query was answered by events that no workflow task had yet. The task is tried again.")
+        self._is_ahead |= 0 < self._length < length and time == self._time
+        self._length, self._time = length, time

@@ -213,6 +213,7 @@ def make_worker(
         store_of=stores.of,
     )
     limits = payload_limits(client.data_converter, most=settings.storage.largest)
+    timely = TimelyRunner(_runner(settings))
     worker = Worker(
         client,
         task_queue=settings.task_queue,
@@ -226,7 +227,7 @@ def make_worker(
             *nodes.activities(graphs.parts),
             *activities,
         ],
-        workflow_runner=WatchedRunner(TimelyRunner(_runner(settings)), Watchdog()),
+        workflow_runner=WatchedRunner(timely, Watchdog()),
         interceptors=[
             LoggingInterceptor(),
             GraphInterceptor(graphs, limits, sink, debugging=settings.stream.debug),
@@ -244,6 +245,7 @@ def make_worker(
         graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
     )
     leave_to_watchdog(worker)
+    timely.serve(worker)
     return worker
 
 
