@@ -67,10 +67,16 @@ async def check(
     if address is None:
         async with check_server() as own:
             return await check(agent, given=given, script=script, run_tools=run_tools, patience=patience, address=own)
-    task = Task(
-        agent=agent, address=address, input=given, script=script or Script(), run_tools=run_tools, patience=patience
-    )
     with tempfile.TemporaryDirectory(prefix="perdure-check-") as folder:
+        task = Task(
+            agent=agent,
+            address=address,
+            storage=Path(folder) / "storage",
+            input=given,
+            script=script or Script(),
+            run_tools=run_tools,
+            patience=patience,
+        )
         ran = await _process("run", task, RUN_SEED, Path(folder), Ran)
         replays = await _replays(task, ran, Path(folder))
     return _report(ran, replays)

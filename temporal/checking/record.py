@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from temporal.converter import data_converter
+from temporal.storage import StorageLocation
+
+if TYPE_CHECKING:
+    from temporalio.converter import DataConverter
 
 
 class _Message(BaseModel):
@@ -89,16 +96,20 @@ class Script(_Message):
 
 
 class Task(_Message):
-    """`agent` is an installed agent's name, or `module:attribute`."""
+    """`agent` is an installed agent's name, or `module:attribute`. `storage` is the folder of large payloads."""
 
     agent: str
     address: str = ""
+    storage: Path
     input: Any = None
     script: Script = Script()
     run_tools: bool = False
     patience: float = 60.0
     workflow_id: str = ""
     history: str | None = None
+
+    def converter(self) -> DataConverter:
+        return data_converter(StorageLocation(str(self.storage), self.storage), "default")
 
 
 class Ran(_Message):

@@ -11,7 +11,9 @@ from temporal.checking import draws
 from temporal.checking.building import Subject, shape
 from temporal.checking.record import Replayed
 from temporal.checking.tracing import Tracing
+from temporal.converter import payload_limits
 from temporal.replay import InputsDiffer, ResultDiffers, replay_strictly
+from temporal.settings import Settings
 from temporal.worker import ready_process
 
 if TYPE_CHECKING:
@@ -30,12 +32,14 @@ async def replay(task: Task) -> Replayed:
     except Exception as error:  # noqa: BLE001 -- an author's module, and its `build`, may raise anything
         return Replayed(problem=f"{type(error).__name__}: {error}")
     history = WorkflowHistory.from_json(task.workflow_id, task.history or "{}")
+    converter = task.converter()
+    limits = payload_limits(converter, most=Settings().storage.largest)
     passes: list[Seen] = []
     errors: list[str] = []
     for _ in range(PASSES):
         tracing = Tracing()
         try:
-            await replay_strictly(history, subject.graphs, interceptors=[tracing])
+            await replay_strictly(history, subject.graphs, converter=converter, limits=limits, interceptors=[tracing])
         except (InputsDiffer, ResultDiffers, Exception) as error:  # noqa: BLE001 -- it is the finding
             errors.append(f"{type(error).__name__}: {error}")
         passes.extend(tracing.of(task.workflow_id))

@@ -31,7 +31,6 @@ from temporal.checking.examples import from_schema, of_type
 from temporal.checking.model import ExploringModel
 from temporal.checking.record import Ran, Script, Task
 from temporal.checking.tracing import Tracing
-from temporal.converter import DATA_CONVERTER
 from temporal.replay import scheduled
 from temporal.settings import Settings
 from temporal.worker import make_worker, ready_process
@@ -73,7 +72,7 @@ async def _run(task: Task, subject: Subject) -> dict[str, Any]:
     """What there is to be known of the run, by the fields of `Ran`."""
     tracing, canned = Tracing(), Canned(subject, task.script, run_tools=task.run_tools)
     client = await Client.connect(
-        task.address, data_converter=DATA_CONVERTER, interceptors=[tracing, CannedInterceptor(canned)]
+        task.address, data_converter=task.converter(), interceptors=[tracing, CannedInterceptor(canned)]
     )
     worker = _worker(client, subject, task.script)
     serving = asyncio.create_task(worker.run())

@@ -21,7 +21,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from agents import Agent, Resources, StepOptions
+from agents import Agent, Compaction, Resources, StepOptions
 
 log = logging.getLogger(__name__)
 counted: Counter[str] = Counter()
@@ -223,3 +223,13 @@ def shop(resources: Resources) -> Any:
 
 
 clean = Agent("clean", shop, tools=[look_up, buy], tool_step=StepOptions(attempts=1))
+
+
+def summarize(resources: Resources) -> Any:
+    async def ask(_state: MessagesState) -> Any:
+        return {"messages": [await resources.model().ainvoke("word " * 450_000)]}
+
+    return StateGraph(MessagesState).add_node("ask", ask).add_edge(START, "ask")
+
+
+large = Agent("large", summarize, compaction=Compaction(tokens=100_000))

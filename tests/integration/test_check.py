@@ -130,3 +130,10 @@ async def test_with_run_tools_the_bodies_are_carried_out(checked) -> None:
 async def test_an_agent_that_is_not_there_is_the_callers_mistake(checked) -> None:
     with pytest.raises(InvalidInput, match="There is no agent"):
         await checked("nobody")
+
+
+async def test_a_check_has_a_storage_for_large_payloads_as_workers_do(checked) -> None:
+    report = await checked("large")
+
+    assert (report.outcome, report.findings) == ("completed", [])
+    assert report.replays == 6
