@@ -25,6 +25,7 @@ REMEDIES: Mapping[str, str] = {
     "random": f"Use `temporalio.workflow.random()` or `workflow.uuid4()`, or {IN_AN_ACTIVITY}.",
     "clock": f"Use `temporalio.workflow.now()`, or {IN_AN_ACTIVITY}.",
     "process": f"Each worker has another: {IN_AN_ACTIVITY}.",
+    "files": f"Each worker has others: {IN_AN_ACTIVITY}.",
     "environment": "Give all workers the same value as long as runs are under way: it is not recorded.",
 }
 MAYBE_MADE_UP = (
@@ -63,7 +64,7 @@ def _failed(ran: Ran) -> Iterator[Finding]:
     for raised in ran.seen.raised[-1:]:
         kind: Kind = "slow" if raised.said.startswith(ComputedTooLong.__name__) else "failed"
         remedy = MAYBE_MADE_UP if kind == "failed" else f"Not in a workflow: {IN_AN_ACTIVITY}."
-        said = f"The run failed: {raised.said}."
+        said = f"The run failed: {raised.said.removesuffix('.')}."
         yield Finding(kind=kind, node=raised.node, line=raised.line, said=said, remedy=remedy)
     if not ran.seen.raised:
         yield Finding(kind="failed", said=f"The run failed: {ran.failure}", remedy=MAYBE_MADE_UP)
@@ -112,8 +113,9 @@ def _unsteady(ran: Ran, replays: Sequence[Replayed]) -> Iterator[Finding]:
         for finding in _differing(ran, seen):
             differing.setdefault(finding.node or "", finding)
     draws = [draw for seen in (ran.seen, *passes) for draw in seen.draws]
-    yield from _drawn(draws, differing)
-    explained = {draw.node for draw in draws if draw.source != "environment"}
+    drawn = [*_drawn(draws, differing)]
+    yield from drawn
+    explained = {finding.node or "" for finding in drawn if not finding.is_note}
     left = [finding for node, finding in differing.items() if node not in explained]
     yield from left
     if not differing:
@@ -121,15 +123,15 @@ def _unsteady(ran: Ran, replays: Sequence[Replayed]) -> Iterator[Finding]:
 
 
 def _drawn(draws: Sequence[Draw], differing: Mapping[str, Finding]) -> Iterator[Finding]:
-    """What a library asks for does no harm as long as nothing differs: log records have times."""
+    """What a library asks for does no harm as long as nothing differs: records have times, imports look for files."""
     for draw in dict.fromkeys(draws):
         is_note = draw.source == "environment"
-        if not draw.is_own and (is_note or draw.node not in differing):
+        if not draw.is_own and (draw.source in ("files", "environment") or draw.node not in differing):
             continue
-        said = f"It asks for {draw.what}, which {'is not recorded' if is_note else 'is another on each replay'}."
+        said = f"It asks for {draw.what}, which {'is not recorded' if is_note else 'may be another on a replay'}."
         yield Finding(
             kind="environment" if is_note else "drawn",
-            node=draw.node,
+            node=draw.node or None,
             line=draw.line,
             said=said,
             remedy=REMEDIES[draw.source],

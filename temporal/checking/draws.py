@@ -23,7 +23,7 @@ from workflows.lines import authors_line, caller, is_own, line_of
 if TYPE_CHECKING:
     from types import FrameType
 
-Source = Literal["random", "clock", "process", "environment"]
+Source = Literal["random", "clock", "process", "files", "environment"]
 
 _GLOBAL: Any = random._inst  # noqa: SLF001 -- what the module's functions belong to
 
@@ -43,11 +43,15 @@ WATCHED: dict[Any, tuple[Source, str]] = {
     date.today: ("clock", "date.today()"),
     os.getpid: ("process", "os.getpid()"),
     socket.gethostname: ("process", "socket.gethostname()"),
+    os.stat: ("files", "os.stat()"),
+    os.lstat: ("files", "os.lstat()"),
+    os.access: ("files", "os.access()"),
 }
 """Built-in functions whose answers no replay gives again. A seeded `random.Random` is another object, and is none."""
 
 _ENVIRONMENT = type(os.environ).__getitem__.__code__
-THROUGH = frozenset({"random", "secrets", "uuid", "tempfile", "os", "_collections_abc"})
+_FILES = {"genericpath", "posixpath", "pathlib", "pathlib._abc", "pathlib._local"}
+THROUGH = frozenset({"random", "secrets", "uuid", "tempfile", "os", "collections.abc"} | _FILES)
 """Modules of Python's own that only pass on what others ask for."""
 
 _TIME_SAFE = getattr(uuid, "_generate_time_safe", None)
@@ -75,10 +79,12 @@ def _profile(frame: FrameType, event: str, called: Any) -> None:
 def _note(source: Source, what: str, frame: FrameType) -> None:
     if not workflow.in_workflow() or workflow.unsafe.is_sandbox_unrestricted():
         return
-    witness, node, asking = WITNESS.get(), node_name(), caller(frame, THROUGH)
-    if witness is None or node is None or asking is None:
+    witness, asking = WITNESS.get(), caller(frame, THROUGH)
+    if witness is None or asking is None:
         return
     own = is_own(asking)
+    if node_name() is None and not own:  # no reducer of the author's, which runs between nodes
+        return
     line = line_of(asking) if own else authors_line(asking)
     if line:
         called = what if source == "environment" else _called_by(asking, frame) or what

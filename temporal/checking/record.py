@@ -36,7 +36,7 @@ class Draw(_Message):
     """Code of a node asked for what no replay gives again. `is_own` is false where a library of its asked."""
 
     what: str
-    source: Literal["random", "clock", "process", "environment"]
+    source: Literal["random", "clock", "process", "files", "environment"]
     node: str
     line: str
     is_own: bool

@@ -11,9 +11,11 @@ import os
 import random
 import socket
 import threading
+import time
 import uuid
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.tools import tool
@@ -81,6 +83,18 @@ def steady(_state: Notes) -> Any:
     return {"path": [drawn, sorted({"a", "b"}), len(os.environ["PATH"]) > 0]}  # here: steady
 
 
+def configure(_state: Notes) -> Any:
+    return {"path": [os.environ.get("HOME")]}  # here: configure
+
+
+def default(_state: Notes) -> Any:
+    return {"path": [os.getenv("NO_SUCH_VARIABLE", "none")]}  # here: default
+
+
+def look(_state: Notes) -> Any:
+    return {"path": [Path("/etc/hostname").exists()]}  # here: look
+
+
 def start(_state: Notes) -> Any:  # here: start
     return {"path": ["start"]}
 
@@ -102,7 +116,7 @@ def at_once(resources: Resources) -> Any:
         return {"path": [len(words)]}
 
     graph = StateGraph(Notes)
-    for node in (roll, pick, identify, date, order, count, steady, start, swallow, ask):
+    for node in (roll, pick, identify, date, order, count, steady, configure, default, look, start, swallow, ask):
         graph.add_node(node.__name__, node)
         graph.add_edge(START, node.__name__)
     for word in WORDS:
@@ -111,6 +125,21 @@ def at_once(resources: Resources) -> Any:
 
 
 unsteady = Agent("unsteady", at_once)
+
+
+def stamp(left: list[Any], right: list[Any]) -> list[Any]:
+    return [*left, *right, time.time()]  # here: stamp
+
+
+class Stamped(TypedDict, total=False):
+    path: Annotated[list[Any], stamp]
+
+
+def begin(_state: Stamped) -> Any:
+    return {"path": ["begun"]}
+
+
+stamping = Agent("stamping", lambda _resources: chain(begin, schema=Stamped))
 
 
 # What the guard stops

@@ -44,16 +44,24 @@ async def test_what_a_node_draws_or_gives_anew_is_named_with_its_line(checked) -
     report = await checked("unsteady")
 
     assert report.outcome == "completed"
-    assert set(places(report, "drawn")) == {(node, LINES[node]) for node in ("roll", "pick", "identify", "date")}
+    assert set(places(report, "drawn")) == {
+        (node, LINES[node]) for node in ("roll", "pick", "identify", "date", "look")
+    }
     assert set(places(report, "differs")) == {(node, LINES[node]) for node in ("order", "count", "start", "ask")}
     assert places(report, "blocking") == [("swallow", LINES["swallow"])]
-    assert places(report, "environment") == [("steady", LINES["steady"])]
+    assert set(places(report, "environment")) == {(node, LINES[node]) for node in ("steady", "configure", "default")}
     said = {finding.node: finding.said for finding in report.findings}
     assert "uuid.uuid4()" in said["identify"]
     assert "edge 'lambda' gave something else" in said["start"]
     assert "asked call_model for something else" in said["ask"]
     assert all(finding.remedy for finding in report.findings)
     assert not report.is_clean
+
+
+async def test_what_a_reducer_draws_is_named_with_its_line(checked) -> None:
+    report = await checked("stamping")
+
+    assert places(report, "drawn") == [(None, LINES["stamp"])]
 
 
 async def test_blocking_io_is_named_and_what_comes_after_is_not_reached(checked) -> None:
