@@ -409,7 +409,7 @@ def explained(target: Target, run: str | None = None) -> Iterator[None]:
         if error.status is RPCStatusCode.NOT_FOUND and run and "namespace" not in error.message.lower():
             raise UnknownRun(
                 f"There is no run {run!r} in namespace {target.namespace!r} at {target.address}. "
-                "`temporal workflow list` shows those there are."
+                f"`temporal workflow list --address {target.address}` shows those there are."
             ) from None
         raise ServerRefused(f"Temporal at {target.address} said: {error.message}.") from None
 

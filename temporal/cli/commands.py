@@ -378,7 +378,7 @@ def reject(
 def check(
     agents: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[AGENT]...", help="Names, or `module:attribute`; without any, all that are installed."),
+        typer.Argument(metavar="AGENT", help="Names, or `module:attribute`; without any, all that are installed."),
     ] = None,
     text: Annotated[str | None, typer.Option("--input", help="What to ask, in place of a made-up input.")] = None,
     json_input: Annotated[bool, typer.Option("--json-input", help="The input is JSON that the graph takes.")] = False,
@@ -409,7 +409,7 @@ def ingest(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FOLDER]", help="Documents to read; without it, the documentation of installed packages."
+            metavar="FOLDER", help="Documents to read; without it, the documentation of installed packages."
         ),
     ] = None,
     collection: Annotated[str, typer.Option("--collection", help="The collection to fill.")] = "docs",
@@ -445,7 +445,7 @@ def dev() -> None:
 @app.command(epilog='Example: `perdure demo --crash "How do I set a timer in a workflow?"`')
 def demo(
     question: Annotated[
-        str | None, typer.Argument(metavar="[QUESTION]", help="What to ask of the installed documentation.")
+        str | None, typer.Argument(metavar="QUESTION", help="What to ask of the installed documentation.")
     ] = None,
     crash: Annotated[bool, typer.Option("--crash", help="Kill the worker in the middle, with kill -9.")] = False,
 ) -> None:

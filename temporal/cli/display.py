@@ -118,7 +118,7 @@ class Alive:
         self._refresh()
 
     def note(self, text: str) -> None:
-        self._live.console.print(text, markup=False)
+        self._live.console.print(text, markup=False, soft_wrap=True)  # a command may be copied from it
 
     def status(self, text: str) -> None:
         self._status = [Spinner("dots", Text(text, style="dim"))] if text else []

@@ -66,7 +66,7 @@ async def judge(
     question = await find_question(run, named)
     value = judged(question, approve=approve, reason=reason, **more)
     await answer_question(run, question, value, by=by or [getpass.getuser()])
-    changed = ", with the arguments that you gave" if more.get("arguments") else ""
+    changed = ", with your arguments in place of these" if more.get("arguments") else ""
     say(f"{'Approved' if approve else 'Rejected'}{changed}: {summary(question)}")
 
 

@@ -7,15 +7,28 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.live import Live
 from typer.testing import CliRunner, Result
 
 from agents.citation import Citation
 from temporal.cli.commands import app
-from temporal.cli.display import Lines, describe, duration, show_answer
+from temporal.cli.display import Alive, Lines, describe, duration, show_answer
 from temporal.steps import Step
 from workflows.contracts import AgentResult, Usage
 
 COMMANDS = [
+    "chat",
+    "check",
+    "close",
+    "fork",
+    "history",
+    "interrupt",
+    "messages",
+    "rewind",
+    "send",
+    "state",
+    "turns",
+    "watch",
     "run",
     "result",
     "inbox",
@@ -54,7 +67,16 @@ def perdure(*arguments: str, given: str | None = None) -> Result:
 def test_each_command_has_a_help_page(command):
     result = perdure(command, "--help")
 
-    assert (result.exit_code, "Usage:" in result.stdout) == (0, True)
+    assert (result.exit_code, "Usage:" in result.stdout, "[[" in result.stdout) == (0, True, False)
+
+
+def test_a_line_of_a_live_display_is_not_broken_so_that_it_can_be_copied():
+    written = io.StringIO()
+    command = f"temporal workflow start {'--option value ' * 20}"
+
+    Alive(Live(console=Console(file=written, force_terminal=True, width=40))).note(command)
+
+    assert command in written.getvalue()
 
 
 def test_without_a_command_the_commands_are_listed():
