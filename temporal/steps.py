@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WORKFLOW_CODE = "workflow"
 """The name of the step that stands for the workflow's own code, shown only when that fails and is tried again."""
 
+UNSTEADY = "The agent's code has changed since the run began, or does not do the same each time: `perdure check` names the node."
+
 _LOCAL_ACTIVITY = "core_local_activity"
 """The name of the markers by which Temporal's SDK records local activities."""
 
@@ -34,9 +36,10 @@ _ENDS: dict[str, StepState] = {
 _SUCCESSORS = frozenset(
     f"workflow_execution_{end}_event_attributes" for end in ("completed", "failed", "timed_out", "continued_as_new")
 )
+_NON_DETERMINISTIC = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
 _BUGS = frozenset(
     {
-        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR,
+        _NON_DETERMINISTIC,
         WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE,
     }
 )
@@ -150,7 +153,10 @@ def _failed_task(event: HistoryEvent) -> Step | None:
     attributes = event.workflow_task_failed_event_attributes
     if attributes.cause not in _BUGS:
         return None
-    return Step(f"task-{event.event_id}", WORKFLOW_CODE, "retrying", error=_reason(attributes.failure))
+    reason = _reason(attributes.failure)
+    if attributes.cause == _NON_DETERMINISTIC:
+        reason += f". {UNSTEADY}"
+    return Step(f"task-{event.event_id}", WORKFLOW_CODE, "retrying", error=reason)
 
 
 def _reason(failure: Failure) -> str:
