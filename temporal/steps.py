@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 WORKFLOW_CODE = "workflow"
 """The name of the step that stands for the workflow's own code, shown only when that fails and is tried again."""
 
-UNSTEADY = "The agent's code has changed since the run began, or does not do the same each time: `perdure check` names the node."
+UNSTEADY = (
+    "The agent's code has changed since the run began, or does not do the same each time: `perdure check` says where."
+)
 
 _LOCAL_ACTIVITY = "core_local_activity"
 """The name of the markers by which Temporal's SDK records local activities."""

@@ -136,8 +136,11 @@ def _is_watched() -> bool:
 
 
 def _is_data(path: object) -> bool:
-    """Python opens its own files when it prints a traceback."""
-    return isinstance(path, (str, bytes, os.PathLike)) and not os.fsdecode(path).endswith(PYTHON_FILES)
+    """Python opens its own files when it prints a traceback, and tries `<unknown>` or `<string>` at a syntax error."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return False
+    name = os.fsdecode(path)
+    return not name.endswith(PYTHON_FILES) and not (name.startswith("<") and name.endswith(">"))
 
 
 def _is_importing() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import itertools
@@ -79,6 +80,8 @@ def count(_state: Notes) -> Any:  # here: count
 
 def steady(_state: Notes) -> Any:
     log.warning("a record has a time, which no state does")
+    with contextlib.suppress(SyntaxError):
+        ast.literal_eval("[1, 2")  # Python looks for a file `<unknown>` to show the line of the error
     drawn = random.Random(7).random()  # noqa: S311 -- seeded, and so steady
     return {"path": [drawn, sorted({"a", "b"}), len(os.environ["PATH"]) > 0]}  # here: steady
 

@@ -28,4 +28,5 @@ def test_installing_twice_adds_no_second_hook() -> None:
 def test_python_may_open_its_own_files_in_a_workflow() -> None:
     assert not guard._is_data("/usr/lib/python3.11/json/__init__.py")
     assert not guard._is_data("module.cpython-311-x86_64-linux-gnu.so")
+    assert not guard._is_data("<unknown>")
     assert guard._is_data("/etc/hostname")
