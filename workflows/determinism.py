@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import random
 import sys
+import threading
 import time
 import types
 import uuid
@@ -165,6 +166,11 @@ def _drawn(name: str) -> Callable[..., Any]:
     return draw
 
 
+def local() -> Any:
+    """What belongs to a thread elsewhere belongs to who made it here: a run wakes on any of the worker's threads."""
+    return threading.local() if _current() is None else types.SimpleNamespace()
+
+
 _DRAWS = ("random", "uniform", "getrandbits", "randint", "randrange", "choice", "choices", "shuffle", "sample")
 
 STAND_INS: dict[int, Any] = {
@@ -175,6 +181,7 @@ STAND_INS: dict[int, Any] = {
     id(time.monotonic): monotonic,
     id(uuid): _ModuleView(uuid, uuid4=uuid4),
     id(random): _ModuleView(random, **{name: _drawn(name) for name in _DRAWS}),
+    id(threading): _ModuleView(threading, local=local),
     id(time): _ModuleView(
         time,
         time=time_seconds,
@@ -186,6 +193,9 @@ STAND_INS: dict[int, Any] = {
 """What replaces an object, by the object's identity."""
 
 _INSTALLED = frozenset(id(stand_in) for stand_in in STAND_INS.values())
+
+LIBRARIES = frozenset({"langgraph", "langchain", "langchain_core", "deepagents", "tenacity"})
+"""`tenacity` does the retries of LangChain's `with_retry`."""
 
 SITES: tuple[str, ...] = (
     "langchain.agents.middleware._retry.random",
@@ -205,6 +215,7 @@ SITES: tuple[str, ...] = (
     "langgraph.checkpoint.base.uuid6",
     "langgraph.checkpoint.memory.random",
     "langgraph.graph.message.uuid",
+    "langgraph.graph.ui.uuid4",
     "langgraph.pregel._checkpoint.datetime",
     "langgraph.pregel._checkpoint.uuid6",
     "langgraph.pregel._executor.time",
@@ -217,8 +228,11 @@ SITES: tuple[str, ...] = (
     "langgraph.store.memory.datetime",
     "langgraph.stream._convert.time",
     "langgraph.stream._mux.time",
+    "tenacity.threading",
+    "tenacity.time",
+    "tenacity.wait.random",
 )
-"""Every name through which LangGraph and LangChain, in graph code, reach what differs from run to run."""
+"""Every name through which these libraries, in graph code, reach what differs from run to run."""
 
 DEEPAGENTS_SITES: tuple[str, ...] = (
     "deepagents.backends.utils.datetime",
@@ -237,7 +251,12 @@ UNPATCHED: frozenset[str] = frozenset(
         "langchain.agents.middleware.file_search.datetime",
         "langchain.agents.middleware.shell_tool.time",
         "langchain.agents.middleware.shell_tool.uuid",
+        "langchain_core.document_loaders.langsmith.uuid",
+        "langchain_core.indexing.api.uuid",
+        "langchain_core.indexing.base.time",
+        "langchain_core.indexing.in_memory.uuid",
         "langchain_core.rate_limiters.time",
+        "langchain_core.vectorstores.in_memory.uuid",
         "deepagents.backends.context_hub.time",
         "deepagents.backends.filesystem.datetime",
         "deepagents.backends.filesystem.time",
@@ -250,6 +269,12 @@ UNPATCHED: frozenset[str] = frozenset(
         "langchain_core.tracers.langchain.datetime",
         # drawing a graph
         "langchain_core.runnables.graph.uuid4",
+        "langchain_core.runnables.graph_mermaid.random",
+        "langchain_core.runnables.graph_mermaid.time",
+        # nothing but `time.sleep`, which is refused
+        "langchain_core.language_models.fake.time",
+        "langchain_core.language_models.fake_chat_models.time",
+        "tenacity.nap.time",
         # type checks, no clock
         "langgraph.checkpoint.serde.jsonplus.datetime",
         "langgraph.store.base.datetime",
@@ -294,13 +319,16 @@ def install() -> None:
 
 
 def unlisted() -> Iterator[str]:
-    """Names in the loaded libraries that hold a replaceable object and stand in neither list."""
+    """Names in the loaded libraries that hold a replaceable object and stand in neither list.
+
+    `threading` is left out: nearly all of its users take locks, which are the same everywhere.
+    """
     for module_name, module in sorted(sys.modules.items()):
-        if module_name.partition(".")[0] not in {"langgraph", "langchain", "langchain_core", "deepagents"}:
+        if module_name.partition(".")[0] not in LIBRARIES:
             continue
         for name, held in vars(module).items():
             site = f"{module_name}.{name}"
-            if id(held) in STAND_INS and site not in UNPATCHED:
+            if id(held) in STAND_INS and held is not threading and site not in UNPATCHED:
                 yield site
 
 

@@ -2,13 +2,16 @@
 
 import functools
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnableParallel
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.graph.message import RemoveMessage, add_messages
+from langgraph.graph.message import RemoveMessage, add_messages, push_message
+from langgraph.graph.ui import AnyUIMessage, delete_ui_message, push_ui_message, ui_message_reducer
 from langgraph.managed import IsLastStep, RemainingSteps
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
@@ -205,6 +208,25 @@ def told_of_its_run(_resources: Any) -> Any:
     return going_through(Managed, look, look)
 
 
+def pushing(_resources: Any) -> Any:
+    """Messages and parts of a user interface that go to the stream before the node ends."""
+
+    class Shown(MessagesState):
+        ui: Annotated[Sequence[AnyUIMessage], ui_message_reducer]
+
+    def show(_state: Shown) -> dict[str, Any]:
+        said = push_message(AIMessage("Look.", id="said"))
+        push_ui_message("card", {"town": "Rome"}, message=said)
+        push_ui_message("card", {"town": "Oslo"}, id="second")
+        return {}
+
+    def change(state: Shown) -> None:
+        push_ui_message("card", {"sunny": True}, id="second", merge=True)
+        delete_ui_message(state["ui"][0]["id"])
+
+    return going_through(Shown, show, change)
+
+
 def with_no_answer(_resources: Any) -> Any:
     return going_through(Totals, lambda _state: None, lambda _state: {}, on_path("end"))
 
@@ -232,6 +254,7 @@ CASES = [
     Case("conversation", conversation, "zero"),
     Case("values-of-all-kinds", values_of_all_kinds, {"said": [], "kept": None}),
     Case("told-of-its-run", told_of_its_run, {"path": []}),
+    Case("pushing", pushing, "show me"),
     Case("nodes-without-answer", with_no_answer, EMPTY),
     Case("in-sequence", in_sequence, {"messages": []}),
 ]

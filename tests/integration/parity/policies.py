@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any, TypedDict
 
+from langchain_core.runnables import RunnableLambda
 from langgraph.cache.memory import InMemoryCache
-from langgraph.config import get_store
+from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import CachePolicy, RetryPolicy
@@ -42,6 +43,18 @@ def not_retried(_resources: Any) -> Any:
 
     policies = [RetryPolicy(retry_on=ConnectionError, **SOON), RetryPolicy(retry_on=KeyError, max_attempts=2, **SOON)]
     return StateGraph(Totals).add_edge(START, "node").add_node("node", fail, retry_policy=policies)
+
+
+def retried_runnable(_resources: Any) -> Any:
+    """LangChain's own retries, which wait for random times, and its fallback."""
+
+    async def fail(_state: Totals) -> None:
+        get_stream_writer()("failed")
+        raise ConnectionError("never")
+
+    short = {"initial": 0.01, "jitter": 0.01}
+    trying = RunnableLambda(fail).with_retry(stop_after_attempt=3, exponential_jitter_params=short)
+    return going_through(Totals, trying.with_fallbacks([RunnableLambda(on_path("fallback"))]))
 
 
 def too_slow(_resources: Any) -> Any:
@@ -133,6 +146,7 @@ CASES = [
     Case("retried", retried, EMPTY),
     Case("retried-in-vain", retried_in_vain, EMPTY, fails="ConnectionError"),
     Case("retried-by-class", not_retried, EMPTY, fails="KeyError"),
+    Case("retried-runnable", retried_runnable, EMPTY),
     Case("too-slow", too_slow, EMPTY, fails="NodeTimeoutError"),
     Case("in-time", in_time, EMPTY),
     Case("error-handler", handled, EMPTY),
