@@ -167,6 +167,12 @@ def _make_send(parts: list[Any]) -> Send:
     return Send(node, arg, timeout=timeout[0] if timeout else None)
 
 
+def _make_command(fields: dict[str, Any]) -> Command[Any]:
+    """LangGraph's `ToolNode` looks whether the graph `is` `Command.PARENT`."""
+    graph = Command.PARENT if fields["graph"] == Command.PARENT else fields["graph"]
+    return Command(**{**fields, "graph": graph})
+
+
 _PLAIN: tuple[tuple[str, type, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     ("tuple", tuple, list, tuple),
     ("set", set, lambda value: sorted(value, key=repr), set),
@@ -188,7 +194,7 @@ _PLAIN: tuple[tuple[str, type, Callable[[Any], Any], Callable[[Any], Any]], ...]
         "command",
         Command,
         lambda value: {"graph": value.graph, "update": value.update, "resume": value.resume, "goto": value.goto},
-        lambda value: Command(**value),
+        _make_command,
     ),
     ("snapshot", _DeltaSnapshot, lambda value: [value.value], lambda value: _DeltaSnapshot(*value)),
     ("interrupt", Interrupt, lambda value: [value.value, value.id], lambda value: Interrupt(*value)),

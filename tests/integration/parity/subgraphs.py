@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypedDict
 
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, Send, interrupt
 
@@ -149,6 +150,22 @@ def remembering(_resources: Any) -> Any:
     return graph
 
 
+def supervising(resources: Any) -> Any:
+    """An agent hands tasks over by tools that send them to a node of the graph around it."""
+
+    async def work(given: dict[str, str]) -> dict[str, Any]:
+        return {"messages": [await resources.model("worker").ainvoke(given["task"])]}
+
+    graph = StateGraph(MessagesState).add_node("supervisor", create_agent(resources.model(), resources.tools))
+    return graph.add_node("work", work).add_edge(START, "supervisor")
+
+
+@tool
+def delegate(task: str) -> Command:
+    """Hand a task over."""
+    return Command(goto=[Send("work", {"task": task})], graph=Command.PARENT, update={"messages": [("ai", "lost")]})
+
+
 def asking_another(resources: Any) -> Any:
     """An agent that is a workflow of its own."""
 
@@ -187,6 +204,15 @@ CASES = [
     Case("asking-inside", asking_inside, EMPTY, answer=lambda value: f"yes to {value}", steps=[]),
     Case("asking-side-by-side", asking_side_by_side, EMPTY, answer=str.upper, steps=[]),
     Case("remembering", remembering, EMPTY),
+    Case(
+        "supervising",
+        supervising,
+        "work",
+        [call("delegate", task="dig")],
+        [delegate],
+        {"worker": [AIMessage("Dug.")]},
+        steps=["call_model", "delegate", "call_model"],
+    ),
     Case(
         "asking-another",
         asking_another,

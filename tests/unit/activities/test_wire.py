@@ -77,6 +77,12 @@ def test_a_value_comes_back_as_it_was(value) -> None:
     assert type(decode(carried, TYPES)) is type(value)
 
 
+def test_a_command_to_the_parent_is_one_to_langgraph() -> None:
+    command = decode(json.loads(json.dumps(encode(Command(goto=[Send("node", 1)], graph=Command.PARENT)))), {})
+
+    assert command.graph is Command.PARENT
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
 def test_an_infinite_number_comes_back(value) -> None:
     assert decode(json.loads(json.dumps(encode(value), allow_nan=False)), {}) == value
