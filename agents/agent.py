@@ -90,7 +90,8 @@ class Agent:
     `compaction` makes the conversations of threads shorter that become long.
 
     A run keeps its last `checkpoints`: with `durability="exit"` where it stopped to ask, with "sync" after each
-    superstep, which costs a tenth of a millisecond and more where the state is large.
+    superstep, which costs a tenth of a millisecond and more where the state is large. It is always "sync" where a
+    function calls a graph.
     """
 
     name: str

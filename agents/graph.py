@@ -90,6 +90,14 @@ def _nodes(agent: Agent, graph: AnyGraph, prefix: str) -> Iterator[Part]:
             _refuse_hidden(agent, path, node)
 
 
+def calls_graphs(graph: AnyGraph) -> bool:
+    """Whether a function, of the graph or of a graph that is one of its nodes, calls a graph."""
+    return any(
+        calls_graphs(node.bound) if isinstance(node.bound, Pregel) else bool(node.subgraphs)
+        for node in graph.nodes.values()
+    )
+
+
 def _node(agent: Agent, path: str, node: PregelNode, retry_policy: Sequence[RetryPolicy]) -> Part:
     if node.cache_policy:
         raise ValueError(f"Agent {agent.name!r}, node {path!r}: {_NO_CACHE}")

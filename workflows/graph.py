@@ -94,6 +94,6 @@ async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
             given,
             streaming(run.events, run.journal, run.config_at(at), run.graph.store),
             context=run.request.context,
-            durability=run.agent.durability,
+            durability=run.durability,
             control=control,
         )

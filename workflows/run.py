@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import workflow
 
 from agents.errors import FatalError
+from agents.graph import calls_graphs
 from agents.memory import scope_of
 from workflows.calls import Calls
 from workflows.contracts import AgentInput, Usage
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from langgraph.pregel import Pregel
 
-    from agents.agent import Agent
+    from agents.agent import Agent, Durability
     from agents.memory import Scope
     from workflows.checkpoints import WorkflowSaver
     from workflows.saga import Undoing
@@ -49,6 +50,13 @@ class Run:
     journal: Journal = field(default_factory=Journal)
     at: dict[str, Any] = field(default_factory=dict)
     """Where the graph is invoked next, as LangGraph addresses a checkpoint. Nothing: at its newest."""
+
+    @property
+    def durability(self) -> Durability:
+        """With "exit" LangGraph does not keep how a subgraph ended. A function that calls one and runs again, after a
+        question or in a new execution, would run it again as well.
+        """
+        return "sync" if calls_graphs(self.graph) else self.agent.durability
 
     @property
     def thread(self) -> str:

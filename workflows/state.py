@@ -164,7 +164,7 @@ def _summary(snapshot: StateSnapshot) -> dict[str, Any]:
 
 
 def _note(run: Run) -> str:
-    when = "where the run stopped" if run.agent.durability == "exit" else "after each superstep"
+    when = "where the run stopped" if run.durability == "exit" else "after each superstep"
     return (
         f"A checkpoint is made {when}, the last {run.saver.keep} are kept, and a new execution takes over the newest. "
         'More: Agent(..., checkpoints=…, durability="sync").'

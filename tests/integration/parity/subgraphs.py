@@ -150,6 +150,32 @@ def remembering(_resources: Any) -> Any:
     return graph
 
 
+def called_twice(_resources: Any) -> Any:
+    """A function calls one subgraph twice, and both calls ask."""
+    inner = going_through(Totals, lambda state: {"path": [interrupt(f"Number {len(state['path'])}?")]}).compile()
+
+    async def twice(_state: Totals) -> dict[str, Any]:
+        return await inner.ainvoke(await inner.ainvoke(EMPTY))
+
+    return going_through(Totals, twice)
+
+
+def over_before_a_question(resources: Any) -> Any:
+    """A subgraph that a function has called is over when the next one asks: the answer does not begin it anew."""
+
+    async def think(_state: Totals) -> dict[str, Any]:
+        return {"path": [(await resources.model().ainvoke("Think.")).text]}
+
+    thinking = going_through(Totals, think).compile()
+    asking = going_through(Totals, lambda _state: {"path": [interrupt("Is it right?")]}).compile()
+
+    async def both(_state: Totals) -> dict[str, Any]:
+        thought, said = await thinking.ainvoke(EMPTY), await asking.ainvoke(EMPTY)
+        return {"path": [*thought["path"], *said["path"]]}
+
+    return going_through(Totals, both)
+
+
 def supervising(resources: Any) -> Any:
     """An agent hands tasks over by tools that send them to a node of the graph around it."""
 
@@ -204,6 +230,15 @@ CASES = [
     Case("asking-inside", asking_inside, EMPTY, answer=lambda value: f"yes to {value}", steps=[]),
     Case("asking-side-by-side", asking_side_by_side, EMPTY, answer=str.upper, steps=[]),
     Case("remembering", remembering, EMPTY),
+    Case("called-twice", called_twice, EMPTY, answer=str.upper),
+    Case(
+        "over-before-a-question",
+        over_before_a_question,
+        EMPTY,
+        [AIMessage("It is two.")],
+        answer=str.upper,
+        steps=["call_model"],
+    ),
     Case(
         "supervising",
         supervising,
