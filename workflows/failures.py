@@ -41,6 +41,8 @@ LEAVING = (Evicted, NondeterminismError, ContinueAsNewError, Moving, GeneratorEx
 MAX_MESSAGE = 2_000
 """Characters of a failure's message; the server cuts failures of more than a few kilobytes."""
 
+NO_WAITING = "In a workflow `result()` can't wait for a task: make the function `async`, and `await` the task."
+
 
 @contextmanager
 def failing_the_run() -> Iterator[None]:
@@ -80,6 +82,8 @@ def _said(error: BaseException) -> str:
             return f"{cause.type}: {cause.message} (step {error.activity_type})"
         case ActivityError():
             return f"Step {error.activity_type} failed: {error.cause or error}"
+        case asyncio.InvalidStateError():
+            return f"{type(error).__name__}: {error} {NO_WAITING}"
         case _:
             return f"{type(error).__name__}: {error}"
 

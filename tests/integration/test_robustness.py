@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
@@ -180,6 +181,24 @@ async def test_time_sleep_in_a_node_fails_the_run_and_names_the_node(bench) -> N
 
     assert error.type == "BlockingCall"
     assert error.message.startswith("Node 'node' did time.sleep(3) inside a workflow")
+
+
+async def test_waiting_for_a_task_by_its_result_fails_the_run_and_says_what_to_do(bench) -> None:
+    def build(_resources: Resources) -> Any:
+        @task
+        def double(number: int) -> int:
+            return number * 2
+
+        @entrypoint()
+        def program(number: int) -> int:
+            return double(number).result()
+
+        return program
+
+    error = await failure_of(bench(Agent("program", build), GREETING), 1)
+
+    assert error.type == "GraphFailed"
+    assert "InvalidStateError: Result is not set. In a workflow `result()` can't wait" in error.message
 
 
 async def test_a_file_that_a_node_opens_in_temporals_sandbox_fails_the_run(bench) -> None:
