@@ -10,10 +10,11 @@ from tests.integration.parity import (
     middleware,
     people,
     policies,
+    states,
     subgraphs,
     tools,
 )
 from tests.integration.parity.case import Case
 
-THEMES = (graphs, edges, subgraphs, functional, tools, middleware, hooks, answers, people, policies, deep)
+THEMES = (graphs, states, edges, subgraphs, functional, tools, middleware, hooks, answers, people, policies, deep)
 CASES: list[Case] = [case for theme in THEMES for case in theme.CASES]

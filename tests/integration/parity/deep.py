@@ -3,6 +3,7 @@
 from typing import Any
 
 from deepagents import create_deep_agent
+from deepagents.backends import CompositeBackend, StateBackend, StoreBackend
 from langchain_core.messages import AIMessage
 
 from agents.testing import call
@@ -28,6 +29,13 @@ def plain_deep(resources: Any) -> Any:
     return create_deep_agent(resources.model(), resources.tools, interrupt_on={"add": True})
 
 
+def with_memory(resources: Any) -> Any:
+    """Some of its files are kept in the store."""
+    stored = StoreBackend(namespace=lambda _runtime: ("parity", "files"))
+    backend = CompositeBackend(default=StateBackend(), routes={"/memories/": stored})
+    return create_deep_agent(resources.model(), resources.tools, backend=backend)
+
+
 PLAN = call("write_todos", "plan", todos=[{"content": "multiply", "status": "in_progress"}])
 FILES = [
     call("write_file", "write", file_path="/notes/one.md", content="three\nfour\n"),
@@ -42,6 +50,11 @@ TASK = call("task", "task", description="What is 3 * 5?", subagent_type="helper"
 HELPER = [
     both(call("multiply", "m", a=3, b=5), call("write_file", "w", file_path="/answer.txt", content="15")),
     AIMessage("It is 15, see /answer.txt."),
+]
+KEEPING = [
+    call("write_file", "write", file_path="/memories/town.txt", content="Rome"),
+    both(call("read_file", "read", file_path="/memories/town.txt"), call("ls", "ls", path="/")),
+    AIMessage("Kept."),
 ]
 LAST = [call("read_file", "again", file_path="/answer.txt"), call("add", a=15, b=1), AIMessage("Sixteen.")]
 
@@ -63,4 +76,5 @@ CASES = [
         answer=lambda _value: {"decisions": [{"type": "approve"}]},
         steps=["call_model", "add", "call_model"],
     ),
+    Case("deep-agent-with-memory", with_memory, "Keep it.", KEEPING),
 ]

@@ -113,6 +113,20 @@ def map_and_reduce(_resources: Any) -> Any:
     return graph.add_node("leaf", lambda number: {"numbers": [number]})
 
 
+def names_and_sends(_resources: Any) -> Any:
+    """One command goes to a node by its name, to another by two sends, and to the end."""
+
+    def first(_state: Totals) -> Command:
+        sends = [Send("sent", {"path": [word]}) for word in ("one", "two")]
+        return Command(goto=["named", *sends, END], update=[("path", ["first"]), ("numbers", [1])])
+
+    graph = StateGraph(Totals).add_node("first", first, destinations=("named", "sent")).add_edge(START, "first")
+    graph.add_node("named", lambda state: {"path": [f"named after {state['numbers']}"]})
+    graph.add_node("sent", lambda given: {"path": [f"sent {given['path']}"]})
+    graph.add_node("last", lambda state: {"path": [f"after {len(state['path'])}"]}, defer=True)
+    return graph.add_edge("named", "last").add_edge("sent", "last")
+
+
 def jumping(_resources: Any) -> Any:
     def first(state: Totals) -> Command[Literal["first", "second"]]:
         done = len(state["path"]) >= 2
@@ -139,6 +153,7 @@ CASES = [
     Case("fan-out", fan_out, EMPTY, steps=[]),
     Case("narrow-fan-out", narrow_fan_out, EMPTY),
     Case("map-and-reduce", map_and_reduce, EMPTY),
+    Case("names-and-sends", names_and_sends, EMPTY),
     Case("jumping", jumping, EMPTY),
     Case("parallel-lists", parallel_lists, EMPTY),
     Case("fan-out-of-steps", fan_out_of_steps, {"numbers": [], "path": []}, tools=[multiply], steps=["multiply"] * 12),

@@ -143,6 +143,41 @@ def retried_task(_resources: Any) -> Any:
     return program
 
 
+def gathered(_resources: Any) -> Any:
+    """Tasks that end in another order than they began, one of which fails, and asyncio's own ways to wait."""
+
+    @task
+    async def nap(number: int) -> int:
+        await asyncio.sleep(0.01 * (3 - number))
+        if number == 2:
+            raise ValueError(f"not {number}")
+        return number
+
+    @entrypoint()
+    async def program(numbers: list[int]) -> dict[str, Any]:
+        found = await asyncio.gather(*map(nap, numbers), return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            slept = group.create_task(asyncio.sleep(0.01, "slept"))
+        return {"found": [*map(repr, found)], "slept": slept.result()}
+
+    return program
+
+
+def calling_graphs(_resources: Any) -> Any:
+    """The same graph asks in a task and in the program itself."""
+    inner = going_through(Totals, lambda state: {"path": [interrupt(f"From {state['path']}?")]}).compile()
+
+    @task
+    async def call(word: str) -> list[str]:
+        return (await inner.ainvoke({"path": [word]}))["path"]
+
+    @entrypoint()
+    async def program(word: str) -> dict[str, Any]:
+        return {"task": await call(word), "program": (await inner.ainvoke({"path": ["program"]}))["path"]}
+
+    return program
+
+
 def tasks_of_a_node(_resources: Any) -> Any:
     @task
     def double(number: int) -> int:
@@ -170,5 +205,7 @@ CASES = [
     ),
     Case("failing-task", failing_task, 0),
     Case("retried-task", retried_task, "go"),
+    Case("gathered-tasks", gathered, [0, 1, 2]),
+    Case("program-that-calls-graphs", calling_graphs, "task", answer=str.upper),
     Case("tasks-of-a-node", tasks_of_a_node, EMPTY),
 ]

@@ -6,6 +6,7 @@ from typing import Any, NotRequired
 from langchain.agents import AgentState
 from langchain.agents.middleware import (
     AgentMiddleware,
+    ExtendedModelResponse,
     ModelRequest,
     ModelResponse,
     after_agent,
@@ -13,10 +14,12 @@ from langchain.agents.middleware import (
     before_agent,
     before_model,
     dynamic_prompt,
+    hook_config,
     wrap_model_call,
     wrap_tool_call,
 )
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langgraph.types import Command, interrupt
 
 from tests.integration.cases import add
 from tests.integration.parity.middleware import ADDING, with_middleware
@@ -108,6 +111,32 @@ def short_circuited(_resources: Any) -> list[Any]:
     return [answer]
 
 
+class Extending(AgentMiddleware):
+    """Adds to what the model is asked, to the state beside its answer, and sends it back to the model once."""
+
+    state_schema = Counted
+
+    async def awrap_model_call(self, request: Any, handler: Any) -> Any:
+        answer = await handler(request.override(system_message=SystemMessage("Be brief."), tools=request.tools[:1]))
+        return ExtendedModelResponse(model_response=answer, command=Command(update={"counted": len(request.messages)}))
+
+    @hook_config(can_jump_to=["model"])
+    async def aafter_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
+        again = state["messages"][-1].text == "Again?"
+        return {"messages": [("user", f"Yes, {state['counted']}")], "jump_to": "model"} if again else None
+
+
+class Asking(AgentMiddleware):
+    """Asks people before the model and around each tool."""
+
+    async def abefore_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:  # noqa: ARG002
+        return {"messages": [("user", interrupt("What else?"))]} if len(state["messages"]) == 1 else None
+
+    async def awrap_tool_call(self, request: Any, handler: Any) -> Any:
+        allowed = interrupt(f"{request.tool_call['name']}, may I?") == "ADD, MAY I?"
+        return await handler(request) if allowed else ToolMessage("no", tool_call_id=request.tool_call["id"])
+
+
 CASES = [
     with_middleware("hooks", add, script=ADDING, make=hooks),
     with_middleware("hooks-of-a-class", add, script=ADDING, make=lambda _: [Counting()]),
@@ -119,6 +148,10 @@ CASES = [
         make=wrapped,
         models={"second": [AIMessage("unused"), AIMessage("From the second.")]},
     ),
+    with_middleware(
+        "extended", add, script=[ADDING[0], AIMessage("Again?"), AIMessage("Bye.")], make=lambda _: [Extending()]
+    ),
+    with_middleware("asking-hooks", add, script=ADDING, make=lambda _: [Asking()], answer=str.upper),
     with_middleware("dynamic-prompt", add, script=ADDING, make=prompted),
     with_middleware("tool-not-called", add, script=ADDING, make=short_circuited, steps=["call_model", "call_model"]),
 ]

@@ -6,9 +6,10 @@ from typing import Any, TypedDict
 from langchain_core.runnables import RunnableLambda
 from langgraph.cache.memory import InMemoryCache
 from langgraph.config import get_store, get_stream_writer
+from langgraph.errors import NodeError
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import CachePolicy, RetryPolicy
+from langgraph.types import CachePolicy, Command, RetryPolicy
 
 from tests.integration.parity.case import Case
 from tests.integration.parity.edges import branching
@@ -82,6 +83,20 @@ def handled(_resources: Any) -> Any:
     return graph.add_edge(START, "node").add_node("after", on_path("after")).add_edge("node", "after")
 
 
+def of_all_nodes(_resources: Any) -> Any:
+    """Retries and a handler that the graph has for all its nodes; the handler says where to go on."""
+
+    def fail(_state: Totals, runtime: Runtime) -> None:
+        raise ConnectionError(f"attempt {runtime.execution_info.node_attempt}")
+
+    def handle(_state: Totals, error: NodeError) -> Command:
+        return Command(update={"path": [f"{error.node}: {error.error!r}"]}, goto="end")
+
+    graph = StateGraph(Totals)
+    graph.set_node_defaults(retry_policy=RetryPolicy(max_attempts=2, **SOON), error_handler=handle)
+    return graph.add_node("node", fail).add_node("end", on_path("end")).add_edge(START, "node")
+
+
 def cached(_resources: Any) -> Any:
     """The second of two equal calls comes from the cache, whose node writes nothing to the stream."""
 
@@ -150,6 +165,7 @@ CASES = [
     Case("too-slow", too_slow, EMPTY, fails="NodeTimeoutError"),
     Case("in-time", in_time, EMPTY),
     Case("error-handler", handled, EMPTY),
+    Case("policies-of-all-nodes", of_all_nodes, EMPTY),
     Case("cached", cached, EMPTY),
     Case("recursion-limit", endless, EMPTY, options={"recursion_limit": 7}, fails="GraphRecursionError"),
     Case("failing-node", failing, EMPTY, fails="LookupError"),

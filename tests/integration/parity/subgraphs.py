@@ -150,6 +150,14 @@ def remembering(_resources: Any) -> Any:
     return graph
 
 
+def asking_each_time(_resources: Any) -> Any:
+    """A subgraph in a loop asks each time."""
+    inner = going_through(Totals, lambda state: {"path": [interrupt(f"After {len(state['path'])}?")]}, on_path("on"))
+    graph = StateGraph(Totals).add_node("inner", inner.compile()).add_edge(START, "inner")
+    graph.add_conditional_edges("inner", lambda state: "inner" if len(state["path"]) < 12 else "__end__")
+    return graph
+
+
 def called_twice(_resources: Any) -> Any:
     """A function calls one subgraph twice, and both calls ask."""
     inner = going_through(Totals, lambda state: {"path": [interrupt(f"Number {len(state['path'])}?")]}).compile()
@@ -230,6 +238,7 @@ CASES = [
     Case("asking-inside", asking_inside, EMPTY, answer=lambda value: f"yes to {value}", steps=[]),
     Case("asking-side-by-side", asking_side_by_side, EMPTY, answer=str.upper, steps=[]),
     Case("remembering", remembering, EMPTY),
+    Case("asking-each-time", asking_each_time, EMPTY, answer=str.upper),
     Case("called-twice", called_twice, EMPTY, answer=str.upper),
     Case(
         "over-before-a-question",
