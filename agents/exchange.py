@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
+from langgraph.channels import UntrackedValue
 from pydantic_core import to_jsonable_python
 
 from agents.errors import UnsupportedValue
@@ -21,6 +22,13 @@ def graph_input(graph: Pregel[Any, Any, Any, Any], given: Any) -> Any:
     if isinstance(given, list) and has_messages:
         return {"messages": given}
     return given
+
+
+def without_untracked(graph: Pregel[Any, Any, Any, Any], state: Any) -> Any:
+    """An `UntrackedValue` holds what no checkpoint takes, such as an open connection: it does not leave the run."""
+    if not isinstance(state, dict):
+        return state
+    return {name: value for name, value in state.items() if not isinstance(graph.channels.get(name), UntrackedValue)}
 
 
 def output_of(state: Any) -> Any:

@@ -48,7 +48,7 @@ def kinds_of_channels(_resources: Any) -> Any:
         heard: Annotated[list[str], Topic(str)]
         gathered: Annotated[list[str], Topic(str, accumulate=True)]
         brief: Annotated[str, EphemeralValue(str)]
-        opened: Annotated[str, UntrackedValue(str)]
+        opened: Annotated[object, UntrackedValue(object)]
         path: Annotated[list[str], operator.add]
 
     def look(state: Channels) -> dict[str, Any]:
@@ -56,10 +56,11 @@ def kinds_of_channels(_resources: Any) -> Any:
 
     return going_through(
         Channels,
-        lambda _state: {"heard": "once", "gathered": ["x", "y"], "brief": "b", "opened": "o"},
+        lambda _state: {"heard": "once", "gathered": ["x", "y"], "brief": "b", "opened": object},
         look,
         lambda _state: {"path": [interrupt("Go on?")]},
         look,
+        lambda _state: {"opened": object},
     )
 
 
