@@ -24,11 +24,20 @@ def graph_input(graph: Pregel[Any, Any, Any, Any], given: Any) -> Any:
     return given
 
 
-def without_untracked(graph: Pregel[Any, Any, Any, Any], state: Any) -> Any:
-    """An `UntrackedValue` holds what no checkpoint takes, such as an open connection: it does not leave the run."""
+def what_leaves(graph: Pregel[Any, Any, Any, Any], state: Any) -> Any:
+    """The state without what is no data in an `UntrackedValue`, which may hold an open connection, say."""
     if not isinstance(state, dict):
         return state
-    return {name: value for name, value in state.items() if not isinstance(graph.channels.get(name), UntrackedValue)}
+    untracked = {name for name in state if isinstance(graph.channels.get(name), UntrackedValue)}
+    return {name: value for name, value in state.items() if name not in untracked or _is_data(value)}
+
+
+def _is_data(value: Any) -> bool:
+    try:
+        plain(value, "value")
+    except UnsupportedValue:
+        return False
+    return True
 
 
 def output_of(state: Any) -> Any:

@@ -11,7 +11,7 @@ from temporalio.common import RawValue
 from activities.sizes import packed
 from agents.citation import Citation
 from agents.errors import InvalidInput
-from agents.exchange import graph_input, output_of, without_untracked
+from agents.exchange import graph_input, output_of, what_leaves
 from workflows.continuation import carried_in, restore
 from workflows.contracts import AGENT_WORKFLOW, AgentInput, AgentResult, explain
 from workflows.failures import failing_the_run
@@ -67,7 +67,7 @@ def parse(raw: RawValue) -> AgentInput:
 
 
 def result_of(run: Run, state: Any) -> AgentResult:
-    output = output_of(without_untracked(run.graph, state))
+    output = output_of(what_leaves(run.graph, state))
     return _readable(AgentResult(agent=run.agent.name, output=output, citations=_citations(state), usage=run.usage))
 
 
