@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -15,9 +16,11 @@ from langgraph.types import Command
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.converter import decode_typed_search_attributes
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Worker, WorkerConfig
 
+from activities.queries import ask
 from agents import Registry
 from agents.agent import LiveResources
 from agents.exchange import graph_input
@@ -174,7 +177,7 @@ async def _answer(handle: WorkflowHandle[Any, Any], case: Case) -> None:
         if not waiting:
             await asyncio.sleep(0.2)
             continue
-        for question in await handle.query("questions"):
+        for question in await ask(handle, "questions", list[Any]):  # a worker that is replaced may lose it
             answered.add(question["id"])
             await handle.execute_update("answer", args=[question["id"], case.answer(question["value"])])
 
@@ -210,12 +213,27 @@ async def _replace_workers(workers: Workers, handles: list[WorkflowHandle[Any, A
     activities: Worker | None = None
     while handles:
         alive = {handle.id.rpartition("-")[0] for handle in handles}
+        asking = {handle.id for handle in handles if _asks(await _described(workers.client, handle.id))}
         left = replace(workers, cases=[case for case in workers.cases if case.name in alive])
         async with left.make("activities"):
-            await _settled(workers.client, handles, lambda state: state.HasField("pending_workflow_task"))
+            await _settled(workers.client, handles, partial(_is_busy, asking))
         activities = Worker(**activities.config()) if activities else workers.make("workflows")
         async with activities:
             await _settled(workers.client, handles, lambda state: bool(state.pending_activities))
+
+
+def _is_busy(asking: Container[str], state: Any) -> bool:
+    """A run that asked the worker before this one has its answer from this one, however soon it comes and goes."""
+    return state.HasField("pending_workflow_task") or (
+        state.workflow_execution_info.execution.workflow_id in asking and _asks(state)
+    )
+
+
+def _asks(state: Any) -> bool:
+    open_ = not state.workflow_execution_info.HasField("close_time")
+    return open_ and bool(
+        decode_typed_search_attributes(state.workflow_execution_info.search_attributes).get(QUESTIONS)
+    )
 
 
 async def _settled(client: Client, handles: list[WorkflowHandle[Any, Any]], is_busy: Callable[[Any], bool]) -> None:
