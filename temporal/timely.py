@@ -9,35 +9,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporal.runners import SurroundingRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from temporalio.worker import Worker
+    from temporalio.worker import Worker, WorkflowRunner
+
+    from temporal.runners import Activate
 
 
 class RanAhead(Exception):
     """What the next task of such a run fails with that was not dropped in time. It is replayed, and tried again."""
 
 
-class TimelyRunner(WorkflowRunner):
-    """Runs workflows as `inner` does."""
-
+class TimelyRunner(SurroundingRunner):
     def __init__(self, inner: WorkflowRunner) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._bridge: Callable[[], Any] | None = None
 
-    def prepare_workflow(self, defn: Any) -> None:
-        self._inner.prepare_workflow(defn)
-
-    def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
-        self._inner.set_worker_level_failure_exception_types(types)
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        instance = self._inner.create_instance(det)
-        instance.activate = _Timely(instance.activate, self.drop)  # type: ignore[method-assign,assignment]
-        return instance
+    def around(self, activate: Activate) -> Activate:
+        return _Timely(activate, self.drop)
 
     def serve(self, worker: Worker) -> None:
         """The SDK has no public name for dropping a run; tests/integration/test_crash.py fails if its own moves."""
@@ -53,7 +45,7 @@ class TimelyRunner(WorkflowRunner):
 class _Timely:
     """Each task has a time of its own. Events without one have that of the task before."""
 
-    def __init__(self, activate: Callable[[Any], Any], drop: Callable[[str], None]) -> None:
+    def __init__(self, activate: Activate, drop: Callable[[str], None]) -> None:
         self._activate = activate
         self._drop = drop
         self._length = 0

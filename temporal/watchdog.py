@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio.bridge.runtime import Runtime
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 
 from agents.errors import ComputedTooLong
+from temporal.runners import SurroundingRunner
 from workflows.lines import line_of, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from types import FrameType
 
-    from temporalio.worker import Worker
+    from temporalio.worker import Worker, WorkflowRunner
+
+    from temporal.runners import Activate
 
 SIGHTINGS, APART = 6, 0.4
 """The author's frame that is running at six looks is stuck. Looks are .4 seconds of the thread's processor time apart,
@@ -134,25 +136,15 @@ def processor_seconds(thread: int) -> float:
     return time.monotonic()
 
 
-class WatchedRunner(WorkflowRunner):
-    """Runs workflows as `inner` does, under a watchdog."""
-
+class WatchedRunner(SurroundingRunner):
     def __init__(self, inner: WorkflowRunner, watchdog: Watchdog) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._watchdog = watchdog
 
-    def prepare_workflow(self, defn: Any) -> None:
-        self._inner.prepare_workflow(defn)
+    def around(self, activate: Activate) -> Activate:
+        return functools.partial(self._activate, activate)
 
-    def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
-        self._inner.set_worker_level_failure_exception_types(types)
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        instance = self._inner.create_instance(det)
-        instance.activate = functools.partial(self._activate, instance.activate)  # type: ignore[method-assign]
-        return instance
-
-    def _activate(self, activate: Callable[[Any], Any], activation: Any) -> Any:
+    def _activate(self, activate: Activate, activation: Any) -> Any:
         """A run that was interrupted before is tried again where the server did not hear of it in time."""
         run, leaves = activation.run_id, any(job.HasField("remove_from_cache") for job in activation.jobs)
         if not leaves and (why := self._watchdog.stuck.get(run)):
