@@ -6,11 +6,13 @@ import asyncio
 import functools
 import gc
 import importlib
+import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 from temporalio.plugin import SimplePlugin
@@ -80,6 +82,8 @@ TOOL_PROCESS = "temporal.tool_process"
 STICKY_TIMEOUT = timedelta(seconds=2)
 """How long the server waits for a worker that held a run in its cache. After a crash, this is lost once per run."""
 
+HANGING_SECONDS = 20
+"""After the time that steps have to end when a worker is told to stop. Many supervisors kill after 30 seconds."""
 
 log = structlog.get_logger()
 
@@ -89,7 +93,7 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     refuse_clashing()
     ready_process()  # before authors' modules are loaded: `from time import sleep` keeps what it finds
     environ = read_environment()
-    stop = stop or _stop_on_signals()
+    stop = stop or _stop_on_signals(settings.worker.shutdown_seconds + HANGING_SECONDS)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "perdure"))
     default_model = resolve_model(settings.model, environ)
     target = find_target(settings, environ)
@@ -137,12 +141,30 @@ async def _serve(worker: Worker, stop: asyncio.Event) -> None:
     await serving
 
 
-def _stop_on_signals() -> asyncio.Event:
+def _stop_on_signals(patience: float) -> asyncio.Event:
+    """Set by the first signal. A second Ctrl-C ends the process, as does the end of `patience` seconds: what a worker
+    that hangs has under way goes on elsewhere, as after a crash.
+    """
     stop = asyncio.Event()
+
+    def stop_or_end(number: int) -> None:
+        if not stop.is_set():
+            stop.set()
+            hanging = threading.Timer(patience, _end, [f"It did not stop within {patience:g} seconds."])
+            hanging.daemon = True
+            hanging.start()
+        elif number == signal.SIGINT:
+            _end("It was told to stop twice.")
+
     with suppress(NotImplementedError):  # no such handlers on Windows
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, stop_or_end, number)
     return stop
+
+
+def _end(why: str) -> NoReturn:
+    log.error("worker_ended", error=f"{why} What it had under way is tried again elsewhere.")
+    os._exit(1)
 
 
 def _document_activities(retrieval: Retrieval, ingestion: Ingestion) -> list[Callable[..., Any]]:

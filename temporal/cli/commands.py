@@ -426,7 +426,10 @@ def ingest(
 
 @app.command()
 def worker() -> None:
-    """Work on runs until Ctrl-C or SIGTERM. Start as many as you like, on as many machines."""
+    """Work on runs until Ctrl-C or SIGTERM. Start as many as you like, on as many machines.
+
+    Steps under way have PERDURE_WORKER__SHUTDOWN_SECONDS to end; a second Ctrl-C does not wait for them.
+    """
     from temporal.cli.worker import work
     from temporal.settings import read_settings
 
