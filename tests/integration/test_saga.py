@@ -21,7 +21,7 @@ from agents.errors import FatalError
 from agents.testing import ScriptedModel, call
 from temporal.settings import Settings, WorkerSettings
 from tests.integration.cases import agent_with
-from tests.integration.conftest import steps
+from tests.integration.conftest import Bench, steps
 from tests.integration.test_agent_workflow import failure_of
 from tests.integration.threads import Strict, begin
 
@@ -132,20 +132,26 @@ def waiting(name: str, begun: asyncio.Event, **options: Any) -> Any:
     return durable(**options)(wait)
 
 
-async def test_a_run_that_is_cancelled_undoes_what_it_did(bench, cached_workflows) -> None:
-    trip, begun = Trip(), asyncio.Event()
-    agent = agent_with(*trip.tools, waiting("wait", begun, effect="read"))
-    script = [call("flight"), call("hotel"), call("wait")]
-    made = bench(agent, ScriptedModel(script=script), cached=cached_workflows)
-
+async def cancelled(made: Bench, begun: asyncio.Event) -> tuple[WorkflowHandle[Any, Any], BaseException | None]:
+    """A run that was cancelled once it had begun to wait, and what it ended with."""
     async with made.worker():
         handle = await made.start("go")
         await begun.wait()
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as failed:
             await handle.result()
+    return handle, failed.value.cause
 
-    assert isinstance(failed.value.cause, CancelledError)
+
+async def test_a_run_that_is_cancelled_undoes_what_it_did(bench, cached_workflows) -> None:
+    trip, begun = Trip(), asyncio.Event()
+    agent = agent_with(*trip.tools, waiting("wait", begun, effect="read"))
+    script = [call("flight"), call("hotel"), call("wait")]
+    made = bench(agent, ScriptedModel(script=script), cached=cached_workflows)
+
+    handle, cause = await cancelled(made, begun)
+
+    assert isinstance(cause, CancelledError)
     assert trip.log[2:] == [("undone", ("hotel", 5)), ("undone", ("flight", 5))]
     assert steps(await made.replayed(handle))[-2:] == ["hotel.compensate", "flight.compensate"]
 
@@ -232,16 +238,11 @@ async def test_a_cancelled_run_that_could_not_be_undone_says_so(bench) -> None:
     agent = agent_with(*trip.tools, waiting("wait", begun, effect="read"))
     made = bench(agent, ScriptedModel(script=[call("hotel"), call("wait")]))
 
-    async with made.worker():
-        handle = await made.start("go")
-        await begun.wait()
-        await handle.cancel()
-        with pytest.raises(WorkflowFailureError) as failed:
-            await handle.result()
+    _handle, cause = await cancelled(made, begun)
 
-    assert isinstance(failed.value.cause, ApplicationError)
-    assert failed.value.cause.type == "CompensationFailed"
-    assert failed.value.cause.message.startswith("The run was cancelled. The compensation of tool 'hotel'")
+    assert isinstance(cause, ApplicationError)
+    assert cause.type == "CompensationFailed"
+    assert cause.message.startswith("The run was cancelled. The compensation of tool 'hotel'")
 
 
 @pytest.mark.parametrize(
@@ -266,17 +267,12 @@ async def test_a_call_that_was_cancelled_in_its_middle_is_undone_where_it_is_kno
     tools = [waiting("pay", begun, compensate=undo, reconcile=reconcile)]
     made = bench(agent_with(*tools), ScriptedModel(script=[call("pay")]))
 
-    async with made.worker():
-        handle = await made.start("go")
-        await begun.wait()
-        await handle.cancel()
-        with pytest.raises(WorkflowFailureError) as failed:
-            await handle.result()
+    handle, cause = await cancelled(made, begun)
 
     assert log == undone
-    assert isinstance(failed.value.cause, ApplicationError) is left
+    assert isinstance(cause, ApplicationError) is left
     if left:
-        assert failed.value.cause.message.endswith("is unknown, so it was not compensated.")
+        assert cause.message.endswith("is unknown, so it was not compensated.")
     await made.replayed(handle)
 
 
@@ -299,14 +295,9 @@ async def test_a_call_that_ends_well_although_its_run_was_cancelled_is_undone(be
 
     made = bench(agent_with(pay), ScriptedModel(script=[call("pay")]))
 
-    async with made.worker():
-        handle = await made.start("go")
-        await begun.wait()
-        await handle.cancel()
-        with pytest.raises(WorkflowFailureError) as failed:
-            await handle.result()
+    handle, cause = await cancelled(made, begun)
 
-    assert isinstance(failed.value.cause, CancelledError)
+    assert isinstance(cause, CancelledError)
     assert log == ["paid"]
     await made.replayed(handle)
 
@@ -341,14 +332,9 @@ async def test_a_call_that_a_cancelled_run_did_not_begin_leaves_nothing_to_undo(
 
     made = bench(Agent("stubborn", build, tools=tools), ScriptedModel(script=[]))
 
-    async with made.worker():
-        handle = await made.start("go")
-        await begun.wait()
-        await handle.cancel()
-        with pytest.raises(WorkflowFailureError) as failed:
-            await handle.result()
+    handle, cause = await cancelled(made, begun)
 
-    assert isinstance(failed.value.cause, CancelledError)
+    assert isinstance(cause, CancelledError)
     assert steps(await made.replayed(handle)) == ["wait"]
 
 
