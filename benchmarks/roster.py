@@ -82,6 +82,15 @@ BARE_SANDBOXED = Contestant(
     opens=f"{MODULES}.bare:opened_sandboxed",
     job=BARE.job,
 )
+BY_HAND = Contestant(
+    name="loop by hand",
+    about=(
+        "a bare workflow, without sandbox, that calls the same model and the same tools in activities, by "
+        "LangChain's own means: what one writes without a framework"
+    ),
+    opens=f"{MODULES}.by_hand:opened",
+    job=Start("LoopWorkflow", (QUESTION,)),
+)
 PERDURE = Contestant(
     name="perdure",
     about=(
@@ -128,5 +137,5 @@ DEEPAGENTS = Contestant(
     python=DEEPAGENTS_PYTHON,
 )
 
-ROSTER = (IN_MEMORY, BARE, BARE_SANDBOXED, PERDURE, LOCAL, SANDBOXED, OFFICIAL, DEEPAGENTS)
+ROSTER = (IN_MEMORY, BARE, BARE_SANDBOXED, BY_HAND, PERDURE, LOCAL, SANDBOXED, OFFICIAL, DEEPAGENTS)
 PEERS = (OFFICIAL, DEEPAGENTS)

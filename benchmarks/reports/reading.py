@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.reports.table import times, value
-from benchmarks.roster import BARE, BARE_SANDBOXED, IN_MEMORY, LOCAL, PEERS, PERDURE, SANDBOXED
+from benchmarks.roster import BARE, BARE_SANDBOXED, BY_HAND, IN_MEMORY, LOCAL, PEERS, PERDURE, SANDBOXED
 from benchmarks.rounds import LOADS
 
 if TYPE_CHECKING:
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 ALONE, TOGETHER, MANY = LOADS
 
+FLOORS = {
+    BY_HAND: "a workflow written by hand whose activities call the same model and tools",
+    BARE: "a workflow that calls as many activities with hardly anything in them",
+    BARE_SANDBOXED: "the same in Temporal's sandbox, in which workers run workflows by default",
+    IN_MEMORY: "plain LangGraph, which keeps nothing",
+}
+
 
 def reading(summary: Summary) -> Iterator[str]:
     yield _against_the_floors(summary)
@@ -25,19 +32,18 @@ def reading(summary: Summary) -> Iterator[str]:
 
 
 def _against_the_floors(summary: Summary) -> str:
-    memory = summary.ratio(PERDURE, IN_MEMORY, ALONE, "latency")
-    bare = summary.ratio(PERDURE, BARE, ALONE, "latency")
-    step = summary.overhead(PERDURE, BARE, ALONE, "latency")
-    cpu = summary.overhead(PERDURE, BARE, TOGETHER, "worker_cpu")
-    sandboxed = summary.ratio(PERDURE, BARE_SANDBOXED, ALONE, "latency")
-    less = summary.overhead(PERDURE, BARE_SANDBOXED, TOGETHER, "worker_cpu")
-    return (
-        f"One run at a time, perdure takes {times(bare)} the latency of a bare Temporal workflow, "
-        f"{value(step)} ms more for each step, and {times(memory)} that of plain LangGraph, which keeps nothing. "
-        f"With {TOGETHER.at_once} in flight a step costs {value(cpu)} ms of worker CPU more than a bare activity. "
-        f"Where the bare workflow runs in Temporal's sandbox, as workers run workflows by default, these are "
-        f"{times(sandboxed)} and {value(less)} ms."
+    head = (
+        "Perdure beside what one could have without it: latency of one run at a time, and what a step takes in worker "
+        f"CPU with {TOGETHER.at_once} in flight."
     )
+    return "\n".join([head, "", *(f"- {what}: {_above(floor, summary)}" for floor, what in FLOORS.items())])
+
+
+def _above(floor: Contestant, summary: Summary) -> str:
+    latency = summary.ratio(PERDURE, floor, ALONE, "latency")
+    step = summary.overhead(PERDURE, floor, ALONE, "latency")
+    cpu = summary.overhead(PERDURE, floor, TOGETHER, "worker_cpu")
+    return f"{times(latency)} the latency ({value(step)} ms a step more), {value(cpu)} ms of CPU a step more"
 
 
 def _local(summary: Summary) -> str:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 from benchmarks.job import MODEL_CALLS, STEPS, TOOL_CALLS
 from benchmarks.reports.reading import reading
 from benchmarks.reports.table import NOTHING, plural, spread, table, who
-from benchmarks.roster import BARE, BARE_SANDBOXED, DEEPAGENTS, IN_MEMORY, LOCAL, OFFICIAL, PERDURE, ROSTER, SANDBOXED
+from benchmarks.roster import (
+    BARE,
+    BARE_SANDBOXED,
+    BY_HAND,
+    DEEPAGENTS,
+    IN_MEMORY,
+    LOCAL,
+    OFFICIAL,
+    PERDURE,
+    ROSTER,
+    SANDBOXED,
+)
 from benchmarks.rounds import LOADS
 from benchmarks.summary import Summary
 
@@ -30,6 +41,7 @@ FIGURES = {
 PAIRS = (
     (PERDURE, BARE),
     (PERDURE, BARE_SANDBOXED),
+    (PERDURE, BY_HAND),
     (PERDURE, OFFICIAL),
     (PERDURE, DEEPAGENTS),
     (LOCAL, BARE),
@@ -97,7 +109,7 @@ def _overheads(summary: Summary) -> Iterator[str]:
             spread(summary.overhead(contestant, BARE, load, "latency")) if load.at_once == 1 else NOTHING,
             spread(summary.overhead(contestant, BARE, load, "worker_cpu")),
         ]
-        for contestant in (BARE_SANDBOXED, PERDURE, LOCAL, SANDBOXED, OFFICIAL, DEEPAGENTS)
+        for contestant in (BARE_SANDBOXED, BY_HAND, PERDURE, LOCAL, SANDBOXED, OFFICIAL, DEEPAGENTS)
         for load in LOADS
     ]
     yield table(["", "in flight", "latency, ms/step", "worker CPU, ms/step"], rows)

@@ -6,7 +6,7 @@ from benchmarks.contestants.streams import TOKENS
 from benchmarks.growth import WHOLE, hold_chats
 from benchmarks.load import Load
 from benchmarks.replay import replay_chats
-from benchmarks.roster import BARE, DEEPAGENTS, IN_MEMORY, LOCAL, OFFICIAL
+from benchmarks.roster import BARE, BY_HAND, DEEPAGENTS, IN_MEMORY, LOCAL, OFFICIAL
 from benchmarks.rounds import run_rounds
 from benchmarks.streams import EMBEDDED, hear_streams
 
@@ -23,12 +23,12 @@ def there(*contestants):
 
 
 async def test_all_contestants_do_the_job() -> None:
-    roster = there(IN_MEMORY, LOCAL, OFFICIAL, DEEPAGENTS)
+    roster = there(IN_MEMORY, BY_HAND, LOCAL, OFFICIAL, DEEPAGENTS)
 
     made = await run_rounds(1, progress=ignore, roster=roster, loads=[ONE], warm_up=ONE)
 
     assert [sample.contestant for sample in made.samples] == roster
-    assert [sample.measured.events for sample in made.samples][:3] == [None, 25, 35]
+    assert [sample.measured.events for sample in made.samples][:4] == [None, 35, 25, 35]
 
 
 async def test_all_chats_are_held_and_replayed() -> None:
