@@ -109,7 +109,7 @@ class StreamSettings(Section):
 
 
 class WorkerSettings(Section):
-    """`cached_workflows` is how many runs a worker keeps in memory; with 0 each task replays.
+    """`cached_workflows` is how many runs a worker keeps in memory; with 0 each task replays, and no step is local.
 
     A step under way beats every `heartbeat_seconds`, and so long a cancellation may take to reach it.
     `tool_processes` is how many synchronous tools may run at once.

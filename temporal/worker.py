@@ -42,6 +42,7 @@ from activities.transcript import TranscriptCache
 from activities.weaviate_items import WeaviateItems
 from activities.weaviate_store import WeaviateStore
 from agents.agent import LiveResources
+from agents.options import tool_options
 from agents.registry import Registry
 from temporal import search_attributes, walks
 from temporal.archive import archive_of
@@ -100,13 +101,14 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
     client = await connect(target, runtime=forwarding_runtime())
     await search_attributes.ensure(client)
     embeds = embedder(settings.embedding, environ)
+    refuse_forgetting(settings, registry := Registry.installed())
     async with AsyncExitStack() as opened:
         weaviate = await opened.enter_async_context(find_store(settings).open())
         retrieval = Retrieval(weaviate, embeds)
         worker = make_worker(
             client,
             settings,
-            registry=Registry.installed(),
+            registry=registry,
             model_id=lambda name: resolve_model(name, environ) if name else default_model,
             chat_model=functools.cache(functools.partial(chat_model, environ=environ)),
             activities=_document_activities(retrieval, Ingestion(weaviate, embeds)),
@@ -118,6 +120,19 @@ async def run_worker(settings: Settings, *, stop: asyncio.Event | None = None) -
         log.info("worker_started", task_queue=settings.task_queue, address=target.address, model=default_model)
         await _serve(worker, stop)
     log.info("worker_stopped")
+
+
+def refuse_forgetting(settings: Settings, registry: Registry) -> None:
+    """Raises InvalidSettings where local steps meet a worker that keeps no runs. With each task that ends, the SDK
+    drops one, and ends the local steps that it is in; nobody tells the server, which waits for its task to time out.
+    """
+    for agent in registry:
+        local = [tool.name for tool in agent.tools if (tool_options(tool).step or agent.tool_step).local]
+        if local and not settings.worker.cached_workflows:
+            raise InvalidSettings(
+                f"Agent {agent.name!r} has local steps, as {local[0]!r}, and PERDURE_WORKER__CACHED_WORKFLOWS is 0: "
+                "runs would be dropped in the middle of these. Let the worker keep as many as are at work at once."
+            )
 
 
 def settle_memory() -> None:
