@@ -18,6 +18,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from temporalio import workflow
 
 from agents.errors import BlockingCall
+from agents.graph import EXECUTE_IN
 from workflows.lines import FRAMEWORK, authors_line, package_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ LOOPS_IO = (
 """What an event loop does with the world. A workflow's loop has none of it, and would say no more than that."""
 
 IN_A_TOOL = 'Move it to a tool, whose body runs in an activity, or give the node `metadata={"execute_in": "activity"}`.'
+IN_A_NODE = "Edges run in the workflow, wherever their node runs: let a node do it, and the edge read what that wrote."
 
 WITNESS: ContextVar[Callable[[str | None, str | None, str], None] | None] = ContextVar("perdure_witness", default=None)
 """Is told the node, the line and the message of what is refused, even where graph code catches the exception."""
@@ -168,11 +170,20 @@ def node_name() -> str | None:
     return str(name) if name else None
 
 
+def _is_activity() -> bool:
+    """Whether the node whose code is running runs as an activity."""
+    metadata = (var_child_runnable_config.get() or {}).get("metadata") or {}
+    return bool(metadata.get(EXECUTE_IN) == "activity")
+
+
 def _refuse(what: str, why: str, *, verb: str = "did ") -> Never:
     node = node_name()
     line = authors_line(sys._getframe())  # noqa: SLF001 -- ditto
     place = f" ({line})" if line else ""
-    said = f"{f'Node {node!r}' if node else 'Graph code'} {verb}{what} inside a workflow{place}, {why}"
+    who = f"Node {node!r}" if node else "Graph code"
+    if node and _is_activity():  # then nothing of it but its edges runs here
+        who, why = f"An edge from node {node!r}", why.replace(IN_A_TOOL, IN_A_NODE)
+    said = f"{who} {verb}{what} inside a workflow{place}, {why}"
     if witness := WITNESS.get():
         witness(node, line, said)
     raise BlockingCall(said)

@@ -48,26 +48,38 @@ def line_of(frame: FrameType) -> str:
 
 
 def authors_line(frame: FrameType | None, home: str | None = None) -> str | None:
-    """The innermost line of the package that builds the agent, else of any package that is no framework.
+    """The innermost line of the package that builds the agent, else of code that is not installed as a library, else of
+    the package that the framework has called.
 
     `home` is that package, by default the running agent's.
     """
-    home, other = home or _home(), None
+    home = home or _home()
+    calling = [each for each in _callers(frame) if is_authors(package_of(each))]
+    if own := _own(calling, home):
+        return line_of(own[0])
+    called = package_of(calling[-1]) if calling else None
+    return _awaiting_line(home) or next((line_of(each) for each in calling if package_of(each) == called), None)
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frame, what called it, and so on."""
     while frame is not None:
-        package = package_of(frame)
-        if package == home:
-            return line_of(frame)
-        if other is None and is_authors(package):
-            other = line_of(frame)
+        yield frame
         frame = frame.f_back
-    return _awaiting_line(home) or other
+
+
+def _own(frames: list[FrameType], home: str | None) -> list[FrameType]:
+    """Those of the package `home`, else those that are of no library."""
+    at_home = [frame for frame in frames if package_of(frame) == home]
+    return at_home or [frame for frame in frames if not _is_library(frame)]
 
 
 def _awaiting_line(home: str | None) -> str | None:
-    """Where the package waits, when what it called runs in a task of its own: if that is at one place alone."""
+    """Where the author's code waits, when what it called runs in a task of its own: if that is at one place alone."""
     if not home or not workflow.in_workflow():
         return None
-    lines = {line_of(frame) for task in asyncio.all_tasks() for frame in _awaiting(task) if package_of(frame) == home}
+    waiting = [frame for task in asyncio.all_tasks() for frame in _awaiting(task) if is_authors(package_of(frame))]
+    lines = {line_of(frame) for frame in _own(waiting, home)}
     return lines.pop() if len(lines) == 1 else None
 
 
@@ -96,7 +108,11 @@ def is_own(frame: FrameType) -> bool:
     package = package_of(frame)
     if package == _home():
         return True
-    return is_authors(package) and not frame.f_code.co_filename.startswith(_LIBRARIES)
+    return is_authors(package) and not _is_library(frame)
+
+
+def _is_library(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_LIBRARIES)
 
 
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import httpx
 import pytest
 from langgraph.graph import MessagesState, StateGraph
 
-from agents import Agent
+from agents import Agent, Resources
 from tests.integration.test_agent_workflow import GREETING, failure_of
 
 NOWHERE = "http://127.0.0.1:9/"
@@ -143,3 +144,55 @@ async def test_the_environment_and_graphs_that_are_called_synchronously_are_let_
     result, _ = await bench(of_node(node), GREETING).run("x")
 
     assert result["output"] in {os.environ["PATH"], "inner"}
+
+
+EXISTING = """
+import httpx
+
+
+def request(_state):
+    return httpx.get("http://127.0.0.1:9/")  # here
+
+
+async def request_later(_state):
+    async with httpx.AsyncClient() as client:
+        return await client.get("http://127.0.0.1:9/")  # here
+"""
+
+
+@pytest.fixture
+def existing(tmp_path, monkeypatch) -> Any:
+    """A module in a package of its own, as of graphs that were there before their agent was."""
+    (tmp_path / "existing_graph.py").write_text(EXISTING)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "existing_graph", raising=False)
+    return importlib.import_module("existing_graph")
+
+
+def line_named(module: Any, function: str) -> str:
+    start = EXISTING.index(f"def {function}(")
+    return f"({module.__file__}:{EXISTING[: EXISTING.index('# here', start)].count(chr(10)) + 1})"
+
+
+@pytest.mark.parametrize("name", ["request", "request_later"])
+async def test_the_line_is_that_of_the_graph_and_of_no_library_wherever_the_agent_is_made(
+    bench, existing, name
+) -> None:
+    error = await failure_of(bench(of_node(getattr(existing, name)), GREETING), "x")
+
+    assert error.message.startswith("Node 'careless' did ")
+    assert line_named(existing, name) in error.message
+
+
+@pytest.mark.parametrize("name", ["request", "request_later"])
+async def test_an_edge_is_told_from_a_node_that_is_an_activity(bench, existing, name) -> None:
+    def build(_resources: Resources) -> Any:
+        graph = StateGraph(MessagesState).add_node("fetch", lambda _state: {}, metadata={"execute_in": "activity"})
+        return graph.set_entry_point("fetch").add_conditional_edges("fetch", getattr(existing, name), ["fetch"])
+
+    error = await failure_of(bench(Agent("guarded", build), GREETING), "x")
+
+    assert error.type == "BlockingCall"
+    assert error.message.startswith("An edge from node 'fetch' did ")
+    assert line_named(existing, name) in error.message
+    assert "let a node do it, and the edge read what that wrote" in error.message
