@@ -98,7 +98,7 @@ class Failed(_Message):
         told = translate(error)
         try:
             _FAILURES.to_failure(told.with_traceback(last_frames(error.__traceback__)), _PAYLOADS, failure)
-        except Exception:  # noqa: BLE001 -- half of a surrogate pair, say
+        except Exception:  # noqa: BLE001 -- details of its own, say, that are no data
             said = told.message.encode("ascii", "backslashreplace").decode()
             short = ApplicationError(said, type=told.type, non_retryable=told.non_retryable)
             _FAILURES.to_failure(short, _PAYLOADS, failure)

@@ -83,7 +83,7 @@ def classify(error: BaseException) -> BaseException:
         return RuntimeError(
             f"The step tried to end the worker ({error!r}). Return a value or raise an exception instead."
         )
-    text = str(error)
+    text = words_of(error)
     if isinstance(error, ContextOverflowError) or any(sign in text for sign in _OVERFLOW):
         return ContextTooLong(f"The conversation is longer than the model's context: {text}")
     status = _status(error)
@@ -95,7 +95,7 @@ def classify(error: BaseException) -> BaseException:
 
 
 def _refusal(status: int, error: BaseException) -> PerdureError:
-    said = f"{status} from the other side: {error}"
+    said = f"{status} from the other side: {words_of(error)}"
     if any(sign in said for sign in _EXHAUSTED):
         return ProviderRefused(f"{said} The account's quota is used up; raise it or use another model.")
     if status == 429:  # noqa: PLR2004 - a status is its own name
@@ -160,8 +160,21 @@ def _only_cause(error: BaseException) -> BaseException:
 
 
 def _message(error: BaseException) -> str:
-    text = mask_credentials(str(error)) or f"{type(error).__name__} without a message."
+    text = mask_credentials(words_of(error)) or without_words(error)
     return text if len(text) <= MESSAGE_LIMIT else f"{text[: MESSAGE_LIMIT - 1]}…"
+
+
+def words_of(error: BaseException) -> str:
+    """What it says, as text that can be carried. A class may be unable to say it."""
+    try:
+        text = str(error)
+    except Exception as why:  # noqa: BLE001 -- of any kind
+        text = f"{without_words(error)} Its `__str__` raises {type(why).__name__}."
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def without_words(error: BaseException) -> str:
+    return f"{type(error).__name__} without a message."
 
 
 def _qualified_name(error: BaseException) -> str:
@@ -170,10 +183,16 @@ def _qualified_name(error: BaseException) -> str:
 
 def _arguments(error: BaseException) -> list[Any] | None:
     """None where one of them is no plain value, is long, or holds a credential."""
-    plain = all(argument is None or isinstance(argument, (str, int, float, bool)) for argument in error.args)
-    if not plain or len(repr(error.args)) > ARGUMENTS_LIMIT or mask_credentials(repr(error.args)) != repr(error.args):
+    if not all(map(_is_plain, error.args)):
         return None
-    return list(error.args)
+    said = repr(error.args)
+    return list(error.args) if len(said) <= ARGUMENTS_LIMIT and mask_credentials(said) == said else None
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode() == value  # no half of a pair
+    return value is None or isinstance(value, (int, float, bool))
 
 
 def last_frames(traceback: TracebackType | None) -> TracebackType | None:

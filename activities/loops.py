@@ -30,6 +30,9 @@ LOOK_SECONDS = 0.25
 LAST_SECONDS = 1.0
 """For a body that has been closed, and for a thread that has been asked to end."""
 
+_LEAVING = (Stopped, SystemExit, KeyboardInterrupt)
+"""What leaves a running loop: meant for a body that has ended meanwhile, or raised by one, which has been told it."""
+
 log = structlog.get_logger()
 
 
@@ -131,7 +134,7 @@ class BodyLoop:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         while not self._ending:
-            with suppress(Stopped):  # meant for a body that has ended meanwhile
+            with suppress(*_LEAVING):
                 self.loop.run_forever()
         _close(self.loop)
 
@@ -141,7 +144,7 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    with suppress(Stopped):
+    with suppress(*_LEAVING):
         if tasks:
             loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_SECONDS))
         loop.run_until_complete(loop.shutdown_asyncgens())

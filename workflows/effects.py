@@ -35,9 +35,10 @@ from workflows.answers import APPROVAL, UNKNOWN
 from workflows.approving import judged, remarked, shown
 from workflows.calls import Outcome, arguments_digest, failure_of
 from workflows.events import told_already
+from workflows.raised import origin_of, rebuilt
 from workflows.reconciliation import reconcile
 from workflows.saga import Undoing
-from workflows.steps import CancelledStep, execute_step, origin_of, rebuilt, unpacked
+from workflows.steps import CancelledStep, execute_step, unpacked
 
 if TYPE_CHECKING:
     from activities.wire import Types

@@ -20,6 +20,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.events import EventSink, NoEvents, encoded, namespace_of, plainly
+from activities.failures import words_of
 from activities.telling import step_id
 
 if TYPE_CHECKING:
@@ -175,5 +176,7 @@ def _task(value: dict[str, Any]) -> dict[str, Any]:
     error, asked = value.get("error"), value.get("interrupts")
     told |= {"state": "finished"}
     if error:
-        told |= {"error": f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)}
+        told |= {
+            "error": f"{type(error).__name__}: {words_of(error)}" if isinstance(error, BaseException) else str(error)
+        }
     return told | ({"interrupts": [interrupt["id"] for interrupt in asked]} if asked else {})

@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from temporalio.worker.workflow_sandbox import RestrictedWorkflowAccessError
 from temporalio.workflow import ContinueAsNewError, NondeterminismError
 
-from activities.failures import last_frames
+from activities.failures import last_frames, words_of
 from activities.masking import mask_credentials
 from agents.errors import BlockingCall, GraphFailed, PerdureError
 from workflows.determinism import Evicted
@@ -85,7 +85,7 @@ def _said(error: BaseException) -> str:
         case asyncio.InvalidStateError():
             return f"{type(error).__name__}: {error} {NO_WAITING}"
         case _:
-            return f"{type(error).__name__}: {error}"
+            return f"{type(error).__name__}: {words_of(error)}"
 
 
 def _place(error: BaseException) -> str:

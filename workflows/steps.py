@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType  # noqa: A004
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.workflow import ActivityCancellationType
 
-import agents.errors
 from activities.sizes import LIMITS, packed
-from agents.errors import HistoryFull, StepFailed, StepTimedOut, UnsupportedValue, WorkerLost
+from agents.errors import HistoryFull, UnsupportedValue
 from workflows.events import ToldStep
+from workflows.raised import rebuilt
 from workflows.run import hosted_run
 from workflows.window import WINDOW
 
@@ -194,62 +193,3 @@ def unpacked(raw: RawValue, what: str, type_: type[Response]) -> Response:
 def shorten(text: str, limit: int = MOST_SHOWN) -> str:
     line = " ".join(text[:MOST_READ].split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
-
-
-def rebuilt(error: ActivityError | ApplicationError, activity: str) -> Exception | None:
-    """The exception that the activity raised, so that LangGraph's retry and error policies match it by type.
-
-    Its class is one of Perdure's, or one that this process has loaded already; nothing is imported for it. For a
-    cancellation there is none.
-    """
-    cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, TimeoutError):
-        return _timed_out(cause, activity)
-    if not isinstance(cause, ApplicationError) or not cause.type:
-        return None
-    if cause.type in _OWN:
-        return _OWN[cause.type](cause.message)
-    origin, arguments = origin_of(cause)
-    class_ = _loaded(origin)
-    if class_ is None:
-        return StepFailed(f"{cause.type}: {cause.message} (step {activity})")
-    made: Exception = class_.__new__(class_)
-    made.args = tuple(arguments) if arguments is not None else (cause.message,)
-    return made
-
-
-def _timed_out(cause: TimeoutError, activity: str) -> Exception:
-    """What the server alone has seen: nobody was there any more to say more."""
-    match cause.type:
-        case TimeoutType.HEARTBEAT:
-            return WorkerLost(
-                f"The worker that ran {activity!r} died or went silent, in each attempt. Its log says why; a step that "
-                "ends its process (os._exit, a crash in C code, too much memory) does it each time."
-            )
-        case TimeoutType.SCHEDULE_TO_START:
-            return StepTimedOut(f"No worker took {activity!r} in time. Is there one on its task queue?")
-        case _:
-            return StepTimedOut(f"{activity!r} took longer than its step may, in each attempt. Give it more time.")
-
-
-_OWN: dict[str, type[Exception]] = {
-    name: value
-    for name, value in vars(agents.errors).items()
-    if isinstance(value, type) and issubclass(value, agents.errors.PerdureError)
-}
-
-
-def origin_of(cause: ApplicationError) -> tuple[str, list[Any] | None]:
-    """Class and arguments as `activities.failures.FailureDetail` tells them: of what code of an activity raised."""
-    detail = cause.details[0] if cause.details else None
-    if not isinstance(detail, dict):
-        return "", None
-    return str(detail.get("origin", "")), detail.get("arguments")
-
-
-def _loaded(origin: str) -> type[Exception] | None:
-    module, _, name = origin.partition(":")
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found if isinstance(found, type) and issubclass(found, Exception) else None

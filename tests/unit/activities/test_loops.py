@@ -72,6 +72,28 @@ async def test_a_body_sees_its_context_and_its_exception_comes_back(loops) -> No
         await start(loops, fail).done
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("is_in_a_task", [False, True])
+async def test_a_body_that_would_end_the_process_ends_alone(loops, error, is_in_a_task) -> None:
+    async def leave() -> None:
+        raise error
+
+    async def leave_later() -> None:
+        await asyncio.gather(leave(), return_exceptions=is_in_a_task)
+
+    neighbour = start(loops, asyncio.Event().wait)
+    left = start(loops, leave_later if is_in_a_task else leave)
+    if is_in_a_task:
+        assert await left.done is None
+    else:
+        await asyncio.wait({left.done})
+        assert isinstance(left.done.exception(), error)
+    after = await start(loops, of_loop).done
+
+    assert after == id(left.loop.loop)
+    assert not neighbour.done.done()
+
+
 async def test_a_body_may_clean_up_when_it_is_stopped(loops) -> None:
     begun, cleaned = threading.Event(), threading.Event()
 
