@@ -4,7 +4,7 @@ finds one document, a store in memory. Runs in activities.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from langchain_core.documents import Document
 from langgraph.types import Command
@@ -83,7 +83,13 @@ class Canned:
         if name in self._script.tools:
             return self._script.tools[name]
         part = self._graphs.parts[request.agent][request.node]
-        return _made_up(hints_of(function_of(part.bound)), None)
+        return _made_up(hints_of(function_of(part.bound)), None if part.is_task else self._message(request))
+
+    def _message(self, request: NodeRequest) -> dict[str, Any] | None:
+        """One more, where the graph's state is a conversation: what comes next looks at the last one, as a rule."""
+        builder = getattr(self._graphs.compiled[request.agent], "builder", None)
+        hints = hints_of(builder.state_schema) if builder and request.node in builder.nodes else {}
+        return {"messages": of_type(hints["messages"])} if get_origin(hints.get("messages")) is Annotated else None
 
 
 def _made_up(hints: Mapping[str, Any], otherwise: Any) -> Any:

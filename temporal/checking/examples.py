@@ -14,6 +14,7 @@ from uuid import UUID
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
+from langgraph.graph.message import add_messages
 from langgraph.types import Command
 from pydantic import BaseModel
 from typing_extensions import is_typeddict
@@ -92,6 +93,8 @@ PLAIN: dict[Any, Any] = {
 def of_type(annotation: Any) -> Any:
     """A value that the annotation allows. Raises `LookupError` for one that says nothing."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated and add_messages in arguments:
+        return [AIMessage(TEXT)]
     if origin in (Annotated, Required, NotRequired):
         return of_type(arguments[0])
     if origin is Literal:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import operator
+from typing import Annotated, TypedDict
+
 import pytest
+from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 
 from activities.effects import EffectRequest, EffectResponse
+from activities.node import NodeRequest, NodeResponse
 from activities.tool import ToolRequest, ToolResponse
+from activities.wire import encode
 from agents import Agent, Registry
 from temporal.checking.building import Subject, model_name
 from temporal.checking.canned import Canned
@@ -30,6 +36,32 @@ def canned(*, run_tools: bool, script: Script | None = None) -> Canned:
     agent = Agent("hotel", lambda _resources: graph, tools=[book])
     registry = Registry.of([agent])
     return Canned(Subject(agent, registry, Graphs.of(registry, model_name)), script or Script(), run_tools=run_tools)
+
+
+class Calculation(TypedDict):
+    messages: Annotated[list[AnyMessage], operator.add]
+    calls: int
+
+
+class Numbers(TypedDict):
+    messages: list[int]
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [(MessagesState, True), (Calculation, True), (Numbers, False)],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_a_node_that_does_not_say_what_it_gives_adds_a_message_to_a_conversation(schema, expected) -> None:
+    graph = StateGraph(schema).add_node("node", lambda _state: {}, metadata={"execute_in": "activity"})
+    registry = Registry.of([Agent("hotel", lambda _resources: graph.add_edge(START, "node"))])
+    subject = Subject(registry["hotel"], registry, Graphs.of(registry, model_name))
+
+    made = Canned(subject, Script(), run_tools=False).answer(
+        "hotel.node", NodeRequest(agent="hotel", node="node", input=None)
+    )
+
+    assert made == NodeResponse(value=encode({"messages": [AIMessage("example")]} if expected else None))
 
 
 def test_a_call_and_what_undoes_it_are_made_up() -> None:

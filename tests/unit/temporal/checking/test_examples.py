@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langgraph.graph import MessagesState
+from langgraph.graph import MessagesState, add_messages
 from langgraph.types import Command
 from pydantic import BaseModel, Field
 
@@ -46,6 +46,7 @@ class Journey:
         (Colour, Colour.RED),
         (Journey, Journey(["example"])),
         (MessagesState, {"messages": [AIMessage("example")]}),
+        (Annotated[list, add_messages], [AIMessage("example")]),
     ],
     ids=str,
 )
