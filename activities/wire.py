@@ -20,6 +20,7 @@ from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.types import Command, Interrupt, Overwrite, Send, TimeoutPolicy
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter
+from pydantic_core import PydanticSerializationError, to_json
 from typing_extensions import is_typeddict
 
 from activities.plain import LARGE, is_plain, is_text
@@ -37,12 +38,29 @@ def dump_message(message: BaseMessage) -> dict[str, Any]:
     The `type` is a default, and must stay: loading goes by it.
     """
     fields = message.model_dump(mode="json", exclude_defaults=True, exclude={"artifact"})
+    if not _is_json(fields):
+        fields = _tagged("fields", encode(fields))
     return {**fields, "type": message.type}
+
+
+def _is_json(fields: dict[str, Any]) -> bool:
+    """Half of a surrogate pair keeps a message from it. Most of one is its content, which may be of many megabytes."""
+    text = fields.get("content")
+    try:
+        return (
+            is_text(text) and bool(to_json({**fields, "content": ""}))
+            if isinstance(text, str)
+            else bool(to_json(fields))
+        )
+    except PydanticSerializationError:
+        return False
 
 
 def load_message(value: Any) -> BaseMessage:
     if isinstance(value, BaseMessage):
         return value
+    if TAG in value:
+        value = {**decode(value["value"], {}), "type": value["type"]}
     if value.get("type") == "remove":  # LangChain's union of messages leaves it out
         return RemoveMessage.model_validate(value)
     return _message.validate_python(value)

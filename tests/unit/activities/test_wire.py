@@ -121,5 +121,22 @@ def test_a_message_is_small_on_the_wire() -> None:
     assert load_message(dump_message(message)) == message
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        HumanMessage("half a pair \ud83d"),
+        AIMessage("", tool_calls=[{"name": "add", "args": {"a": "\ud83d"}, "id": "c"}]),
+        ToolMessage([{"type": "text", "text": "\udc00"}], tool_call_id="c"),
+        AIMessage("", additional_kwargs={"$type": "\ud83d"}),
+    ],
+    ids=["text", "arguments", "parts", "tag"],
+)
+def test_a_message_of_what_no_json_text_holds_comes_back(message) -> None:
+    carried = json.loads(json.dumps(dump_message(message), allow_nan=False, ensure_ascii=False).encode())
+
+    assert load_message(carried) == message
+    assert load_message(carried).content == message.content
+
+
 def test_the_types_of_fields_are_found() -> None:
     assert {name.partition(":")[2] for name in TYPES} == {"Order", "Place", "Colour"}
