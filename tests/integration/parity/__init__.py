@@ -7,6 +7,7 @@ from tests.integration.parity import (
     functional,
     graphs,
     hooks,
+    known,
     middleware,
     people,
     policies,
@@ -16,5 +17,19 @@ from tests.integration.parity import (
 )
 from tests.integration.parity.case import Case
 
-THEMES = (graphs, states, edges, subgraphs, functional, tools, middleware, hooks, answers, people, policies, deep)
+THEMES = (
+    graphs,
+    states,
+    edges,
+    subgraphs,
+    functional,
+    tools,
+    middleware,
+    hooks,
+    answers,
+    people,
+    policies,
+    deep,
+    known,
+)
 CASES: list[Case] = [case for theme in THEMES for case in theme.CASES]
