@@ -97,6 +97,8 @@ class Bodies:
         return "process" if self._processes and self._processes.finds(agent) else "thread"
 
     async def run(self, call: ToolCall, agent: Agent, place: Isolation) -> ToolResponse:
+        if place != "process":  # for which it would have to wait
+            await call.refuse_unwanted()
         running = self._start(call, agent, place)
         limit = activity.info().start_to_close_timeout
         seconds = limit.total_seconds() if limit else None

@@ -13,7 +13,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
-from temporalio.api.workflowservice.v1 import RecordActivityTaskHeartbeatRequest
+from temporalio.api.workflowservice.v1 import (
+    RecordActivityTaskHeartbeatRequest,
+    RecordActivityTaskHeartbeatResponse,
+)
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -111,9 +115,22 @@ class Reported(ActivityOutboundInterceptor):
         else:
             await self._save()
 
+    async def is_awaited(self) -> bool:
+        """Whether the server waits for this attempt, and has not been told to cancel it."""
+        try:
+            return not (await self._sent()).cancel_requested
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+
     async def _save(self) -> None:
+        if (await self._sent()).cancel_requested:
+            raise asyncio.CancelledError
+
+    async def _sent(self) -> RecordActivityTaskHeartbeatResponse:
         info, client = activity.info(), activity.client()
-        answer = await client.workflow_service.record_activity_task_heartbeat(
+        return await client.workflow_service.record_activity_task_heartbeat(
             RecordActivityTaskHeartbeatRequest(
                 namespace=info.namespace,
                 task_token=info.task_token,
@@ -123,8 +140,6 @@ class Reported(ActivityOutboundInterceptor):
             retry=True,
             timeout=NOTING_TIMEOUT,
         )
-        if answer.cancel_requested:
-            raise asyncio.CancelledError
 
     def _told(self) -> Sequence[Any]:
         return [*self.details, {NOTES: self.notes}] if self.notes else self.details

@@ -29,6 +29,7 @@ from activities.bodies import in_thread
 from activities.failures import last_frames, translate
 from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS, TaskKeys
+from activities.late import refuse_unwanted
 from activities.telling import Written
 from activities.tool import MovedMessages, put_back, task_config, types_of
 from activities.wire import Types, decode, encode, hints_of, types_in
@@ -161,8 +162,10 @@ class NodeCalls:
         TASK_KEYS.set(_keys(request))
         notes = REPORTED.get().notes
         notes |= {**request.calls, **notes}
+        value = decode(given["input"], live.types)
+        await refuse_unwanted()
         try:
-            kind, value, schema = await _outcome(part, decode(given["input"], live.types), config)
+            kind, value, schema = await _outcome(part, value, config)
         except Exception as error:
             if not part.retry_policy:
                 raise

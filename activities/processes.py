@@ -89,12 +89,13 @@ class ToolProcesses:
             info=INFO.dump_python(replace(activity.info(), task_token=b""), mode="json"),
             bound=structlog.contextvars.get_contextvars(),
         )
-        return ProcessBody(self, message)
+        return ProcessBody(self, message, call.refuse_unwanted)
 
-    async def run(self, call: Call, body: ProcessBody) -> ToolResponse:
+    async def run(self, call: Call, body: ProcessBody, begin: Callable[[], Awaitable[None]]) -> ToolResponse:
         async with self._places:
             process = body.process = await self._free()
             try:
+                await begin()
                 return await self._answer(process, call)
             finally:
                 body.process = None
@@ -172,11 +173,11 @@ def _how(status: int | None) -> str:
 
 
 class ProcessBody:
-    """One call in a process."""
+    """One call in a process. `begin` comes right before, and may refuse it."""
 
-    def __init__(self, processes: ToolProcesses, call: Call) -> None:
+    def __init__(self, processes: ToolProcesses, call: Call, begin: Callable[[], Awaitable[None]]) -> None:
         self.process: ToolProcess | None = None
-        self.done: asyncio.Future[ToolResponse] = asyncio.ensure_future(processes.run(call, self))
+        self.done: asyncio.Future[ToolResponse] = asyncio.ensure_future(processes.run(call, self, begin))
 
     async def stop(self, grace: float) -> bool:
         """At once: what a synchronous body does can't be told to stop."""

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
 from activities.items import refuse_unknown_operators
+from activities.late import refuse_unwanted
 from activities.tool import types_of
 from activities.wire import decode, encode
 from agents.errors import NoStore
@@ -192,6 +193,12 @@ class Stores:
 
     @activity.defn(name=STORE)
     async def store(self, request: StoreRequest) -> StoreResponse:
+        if any(isinstance(operation, Put) for operation in request.operations):
+            await refuse_unwanted()
+        return await self.carry_out(request)
+
+    async def carry_out(self, request: StoreRequest) -> StoreResponse:
+        """For a step that has begun, too."""
         types = self._types[self._registry[request.agent].name]
         ops = [op_of(operation, types) for operation in request.operations]
         found = await self.of(request.agent, request.scope).abatch(ops)

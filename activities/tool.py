@@ -20,6 +20,7 @@ from langgraph.runtime import ExecutionInfo, Runtime
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
+from activities.late import refuse_unwanted
 from activities.plain import refuse_vast
 from activities.telling import Written
 from activities.transcript import TranscriptPart
@@ -27,6 +28,7 @@ from activities.wire import TAG, Types, decode, encode, types_in
 from agents.errors import NotBegun, PerdureError
 from agents.idempotency import IDEMPOTENCY_KEY
 from agents.memory import SHARED, Scope
+from agents.options import tool_options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -160,9 +162,16 @@ class ToolCall:
         self.request = request
         self.body, self.is_async = body_of(tool)
         self.context = copy_context()
+        self._is_read = tool_options(tool).effect == "read"
         self._types = types
         self._store = store
         self._written = Written(request.metadata, tell)
+
+    async def refuse_unwanted(self) -> None:
+        """Comes right before it is carried out. Raises `NotBegun`."""
+        if not self._is_read:
+            with _before_the_body():
+                await refuse_unwanted()
 
     def carry_out(self) -> ToolResponse:
         """A synchronous body. Call it in `context`."""

@@ -6,7 +6,7 @@ PerdureError
 │   ├── ServiceUnavailable        5xx, refused connection, time-out
 │   ├── StorageMismatch           a payload is kept where this process does not look
 │   ├── MalformedToolCall         a model's call of a tool can't be read
-│   ├── NotBegun                  what a tool was sent could not be read, before its body began
+│   ├── NotBegun                  a step's body did not begin: what it was sent can't be read, or nobody wants it now
 │   ├── ToolProcessDied           the process that a tool ran in ended, the worker did not
 │   └── ToolTimedOut              a tool took longer than its step may; says what it was doing
 ├── ToolFailed                  tell the model

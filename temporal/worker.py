@@ -27,6 +27,7 @@ from activities.events import NoEvents
 from activities.failures import FailureInterceptor
 from activities.heartbeats import HeartbeatInterceptor
 from activities.ingestion import Ingestion
+from activities.late import LatenessInterceptor
 from activities.model import ModelCalls
 from activities.node import NodeCalls
 from activities.once import called_in_nodes
@@ -60,9 +61,11 @@ from temporal.timely import TimelyRunner
 from temporal.watchdog import Watchdog, WatchedRunner, leave_to_watchdog
 from workflows import determinism, guard, quiet
 from workflows.agent import AgentWorkflow
+from workflows.contracts import AGENT_WORKFLOW
 from workflows.graph import Graphs
 from workflows.ingestion import IngestWorkflow
 from workflows.thread import ThreadWorkflow
+from workflows.turns import THREAD_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -237,7 +240,7 @@ def make_worker(
         chat_model=chat_model, registry=registry, transcripts=transcripts, archive=_archive(client, registry)
     )
     stores = Stores(registry=registry, make=store)
-    processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.store)
+    processes = ToolProcesses(most=settings.worker.tool_processes, entry=TOOL_PROCESS, store=stores.carry_out)
     bodies = Bodies(processes)
     tools = ToolCalls(registry=registry, transcripts=transcripts, bodies=bodies, store_of=stores.of)
     graphs = Graphs.of(registry, model_id)
@@ -272,6 +275,7 @@ def make_worker(
             FailureInterceptor(),
             SizeInterceptor(limits),
             HeartbeatInterceptor(settings.worker.heartbeat_seconds),
+            LatenessInterceptor({AGENT_WORKFLOW, THREAD_WORKFLOW}),
         ],
         plugins=[SimplePlugin("perdure.Bodies", run_context=bodies.open)],
         max_cached_workflows=settings.worker.cached_workflows,

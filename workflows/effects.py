@@ -134,7 +134,7 @@ class ToolCall:
         if isinstance(error, CancelledStep):
             if error.given is not None:
                 self._responded(unpacked(error.given, f"The result of {self.request.tool}", ToolResponse))
-            if error.given is not None or (self._is_started_once and _never_started(step)):
+            if error.given is not None or (self._is_started_once and _did_nothing(step)):
                 raise error
         elif isinstance(error, asyncio.CancelledError):
             raise error  # before the step was sent
@@ -261,8 +261,13 @@ def _step_of(error: BaseException) -> ActivityError | None:
     return found if isinstance(found, ActivityError) else None
 
 
-def _never_started(step: ActivityError | None) -> bool:
-    return step is not None and isinstance(step.cause, CancelledError) and not step.started_event_id
+def _did_nothing(step: ActivityError | None) -> bool:
+    """Whether no worker took it up, or the one that did saw in time that it was cancelled."""
+    if step is None:
+        return False
+    if isinstance(step.cause, CancelledError):
+        return not step.started_event_id
+    return isinstance(step.cause, ApplicationError) and _kind(step.cause) in NOT_BEGUN
 
 
 def _is_lost(cause: BaseException | None) -> bool:
