@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo demo-crash dev test test-unit soak lint format lock bench pictures clean weaviate
+.PHONY: help setup demo demo-crash dev test test-unit soak chaos lint format lock bench pictures clean weaviate
 
 BIN := .venv/bin
 ARGS ?=
@@ -35,6 +35,9 @@ test-unit: .venv/.dev ## Run the tests that need no server
 
 soak: .venv/.dev weaviate ## Run the tests that take minutes: a chat of 2,000 turns
 	@$(BIN)/pytest tests/soak -m soak $(ARGS)
+
+chaos: .venv/.dev ## Run agents while workers are killed, and check what is promised: make chaos ARGS="--seed 7 --runs 50"
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: .venv/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
