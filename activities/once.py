@@ -2,7 +2,7 @@
 
 Such calls are a part of the node's step, which Temporal tries again as a whole. What must not be repeated is noted on
 the server before it begins and when it has ended, with what it gave. So the next attempt has the result, or knows that
-nobody knows it.
+nobody knows it. Of what can be undone the run is told as well: it has no other way to hear of an attempt that failed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
+from temporalio import activity
 
 from activities.effects import keyed, reconciling
 from activities.heartbeats import REPORTED
@@ -40,8 +42,23 @@ if TYPE_CHECKING:
 MOST_KEPT = 256 * 1024
 """Bytes of the results that a node's beats carry. What does not fit is not known to the next attempt."""
 
+TOLD = "call_in_node"
+"""The signal by which a run is told of a call that can be undone."""
+
 _CALLING: ContextVar[BaseTool | None] = ContextVar("perdure_calling", default=None)
 """The tool whose body runs: one body of a tool may call the other."""
+
+
+class ToldCall(BaseModel):
+    """A call of a tool that can be undone. `value`, encoded, is what it gave, where that `is_known`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    tool: str
+    state: Literal["begun", "done", "raised"]
+    value: Any = None
+    is_known: bool = False
 
 
 def called_in_nodes(agent: Agent, bodies: Bodies) -> list[BaseTool]:
@@ -93,7 +110,7 @@ class _Calls:
                 try:
                     value = body(*args, **kwargs)
                 except Exception:
-                    _now(_forget(key))
+                    _now(self._forget(key))
                     raise
                 _now(self._keep(key, value))
                 return value
@@ -108,7 +125,7 @@ class _Calls:
                 try:
                     value = await body(*args, **kwargs)
                 except Exception:
-                    await _forget(key)
+                    await self._forget(key)
                     raise
                 await self._keep(key, value)
                 return value
@@ -117,7 +134,7 @@ class _Calls:
 
     @contextmanager
     def _begun(self, arguments: dict[str, Any]) -> Iterator[str | None]:
-        """The body finds its key. Gives it where the call must not be repeated."""
+        """The body finds its key. Gives it where the call is noted."""
         keys = TASK_KEYS.get()
         if keys is None or _CALLING.get() is self.tool:
             yield None
@@ -131,7 +148,7 @@ class _Calls:
         key = keys.take(self.tool.name, told)
         calling, holding = _CALLING.set(self.tool), CALL_KEY.set(key)
         try:
-            yield None if self.options.repeatable else key
+            yield None if self.options.repeatable and not self.options.compensate else key
         finally:
             CALL_KEY.reset(holding)
             _CALLING.reset(calling)
@@ -139,13 +156,16 @@ class _Calls:
     async def _known(self, key: str) -> tuple[Any] | None:
         """What the call gave before. `None` where it is to begin now, which is noted."""
         reported = REPORTED.get()
-        if (noted := reported.notes.get(key)) is not None:
-            if "value" in noted:
-                return (decode(noted["value"], self.types),)
+        noted = reported.notes.get(key)
+        if noted and "value" in noted:
+            return (decode(noted["value"], self.types),)
+        if noted is not None and not self.options.repeatable:
+            await self._tell(key, "begun")  # it may not have come to that
             if found := await self._reconciled(key, noted.get("why", "its worker died in the middle of it")):
                 return found
         reported.notes[key] = {}
         await reported.save()
+        await self._tell(key, "begun")
         return None
 
     async def _reconciled(self, key: str, why: str) -> tuple[Any] | None:
@@ -172,16 +192,27 @@ class _Calls:
             reported.notes[key] = {"value": encode(value, path=f"The result of {self.tool.name}")}
         except (UnsupportedValue, RecursionError) as error:
             reported.notes[key] = {"why": f"it has run, and its result can't be kept ({error})"}
+        await self._tell(key, "done", **reported.notes[key])
         if len(to_json(reported.notes)) > MOST_KEPT:
             reported.notes[key] = {"why": "it has run, and its result is too large to be kept"}
         await reported.save()
 
+    async def _forget(self, key: str) -> None:
+        """A body that raises is over: it has said what happened, and the node's next attempt may call it again."""
+        reported = REPORTED.get()
+        del reported.notes[key]
+        await self._tell(key, "raised")
+        await reported.save()
 
-async def _forget(key: str) -> None:
-    """A body that raises is over: it has said what happened, and the node's next attempt may call it again."""
-    reported = REPORTED.get()
-    del reported.notes[key]
-    await reported.save()
+    async def _tell(self, key: str, state: Literal["begun", "done", "raised"], **noted: Any) -> None:
+        """Of what can be undone. The run has heard it when this returns."""
+        if self.options.compensate:
+            told = ToldCall(
+                key=key, tool=self.tool.name, state=state, value=noted.get("value"), is_known="value" in noted
+            )
+            info = activity.info()
+            run = activity.client().get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
+            await run.signal(TOLD, told)
 
 
 def _now(work: Coroutine[Any, Any, Any]) -> Any:

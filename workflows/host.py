@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from activities.once import TOLD, ToldCall
 from activities.sizes import packed
 from activities.transcript import TRANSCRIPT_QUERY, TranscriptPart
 from agents.errors import InvalidInput
@@ -24,6 +25,7 @@ from workflows.fork import ForkSource, source_of
 from workflows.graph import GRAPHS, run_graph, with_saver
 from workflows.questions import Questions
 from workflows.run import Run
+from workflows.saga import hear
 from workflows.state import MOST_TOLD, RunState, StateHistory, history_of, snapshot_of, state_of
 
 if TYPE_CHECKING:
@@ -110,6 +112,12 @@ class RunHost:
         """An execution that begins with an answer has not taken over yet what the one before it asked."""
         if self.has_begun:
             self._fitting(identifier, value, by)
+
+    @workflow.signal(name=TOLD)
+    def call_in_node(self, told: ToldCall) -> None:
+        """A node that is an activity has called a tool that can be undone."""
+        if self.current:
+            hear(self.current, told)
 
     def _fitting(self, identifier: Any, value: Any, by: Any) -> tuple[Run, Question, Given]:
         try:

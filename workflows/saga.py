@@ -20,6 +20,7 @@ from workflows.steps import ENDING, execute_step, shorten, wait_through
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from activities.once import ToldCall
     from agents.options import StepOptions
     from workflows.run import Run
 
@@ -38,6 +39,18 @@ class Undoing(BaseModel):
     tool: str
     value: Any = None
     is_known: bool = True
+
+
+def hear(run: Run, told: ToldCall) -> None:
+    """Takes word of a call in a node. What an earlier attempt has done stays done, whatever this one comes to."""
+    match told.state:
+        case "begun":
+            run.undoings.setdefault(told.key, Undoing(tool=told.tool, is_known=False))
+        case "done" if told.key in run.undoings:
+            del run.undoings[told.key]  # they are in the order in which they were done
+            run.undoings[told.key] = Undoing(tool=told.tool, value=told.value, is_known=told.is_known)
+        case "raised" if told.key in run.undoings and not run.undoings[told.key].is_known:
+            del run.undoings[told.key]
 
 
 @asynccontextmanager

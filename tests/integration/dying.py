@@ -21,7 +21,10 @@ NODE = {"execute_in": "activity", "heartbeat_timeout": timedelta(seconds=2)}
 
 
 def made(folder: Path) -> list[Agent]:
-    """Agents whose node is an activity, and calls `count` and then a tool that kills its worker when it has paid."""
+    """Agents whose node is an activity, and calls `count` and then a tool that kills its worker when it has paid.
+
+    `count` can be undone, what pays in one of them.
+    """
 
     def note(what: str) -> None:
         with (folder / "calls").open("a") as file:
@@ -30,6 +33,11 @@ def made(folder: Path) -> list[Agent]:
     def look_up(key: str) -> Any:
         return Done("paid") if key in (folder / "calls").read_text() else "not_done"
 
+    def undo(result: str, key: str) -> None:
+        with (folder / "calls").open("a") as file:
+            file.write(f"undo {result} {key}\n")
+
+    @durable(compensate=undo)
     @tool
     def count() -> str:
         """Count."""
@@ -56,6 +64,7 @@ def made(folder: Path) -> list[Agent]:
     return [
         Agent("finding", build, tools=[count, durable(reconcile=look_up)(tool(pay))]),
         Agent("losing", build, tools=[count, tool(pay)]),
+        Agent("undoing", build, tools=[count, durable(compensate=undo)(tool(pay))]),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 import threading
@@ -16,11 +17,14 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 from temporalio.client import WorkflowFailureError
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import CancelledError
 
 from agents import Agent, Done, Resources, durable, idempotency_key
 from agents.testing import ScriptedModel
-from tests.integration.conftest import PATIENCE
+from tests.integration.conftest import PATIENCE, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
+from tests.integration.threads import begin
 from workflows.contracts import AGENT_WORKFLOW
 
 SILENT = ScriptedModel(script=[])
@@ -273,9 +277,208 @@ async def test_what_must_be_approved_is_refused_where_nobody_can_be_asked(bench)
     assert "Call it where the graph runs" in failure.message
 
 
+class Trip:
+    """Tools that book and can be undone, and keep in `log` what they did."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.keys: dict[str, str] = {}
+
+    def tools(self, *names: str, **options: Any) -> list[BaseTool]:
+        return [self._booking(name, **options) for name in names]
+
+    def _booking(self, name: str, **options: Any) -> BaseTool:
+        def undo(result: Any, key: str) -> None:
+            assert idempotency_key() == f"{key}:compensation"
+            assert key == self.keys[name]
+            self.log.append(f"undone {result}")
+
+        @tool(name)
+        async def book() -> str:
+            """Book."""
+            self.keys[name] = idempotency_key()
+            self.log.append(name)
+            return name
+
+        return durable(compensate=undo, **options)(book)
+
+
+def booking_then(fails: Any) -> Any:
+    """A node that calls its tools, one after the other, and then awaits `fails()`."""
+
+    def node(*tools: BaseTool) -> Any:
+        async def settle(_state: MessagesState) -> Any:
+            said = [await each.ainvoke({}) for each in tools]
+            await fails()
+            return {"messages": [("ai", str(said))]}
+
+        return settle
+
+    return node
+
+
+async def failing() -> None:
+    raise ValueError("no car is left")
+
+
+ONE_ATTEMPT = {**NODE, "retry_policy": RetryPolicy(maximum_attempts=1)}
+
+
+@pytest.mark.parametrize("effect", ["at_most_once", "idempotent"])
+async def test_what_a_failed_node_did_is_undone_in_reverse(bench, cached_workflows, effect: str) -> None:
+    trip = Trip()
+    agent = agent_of(booking_then(failing), *trip.tools("flight", "hotel", effect=effect), metadata=ONE_ATTEMPT)
+    made = bench(agent, SILENT, cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start("settle")
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert trip.log == ["flight", "hotel", "undone hotel", "undone flight"]
+    assert failed.value.cause.message.startswith("ValueError: no car is left")
+    assert "compens" not in failed.value.cause.message
+    assert steps(await made.replayed(handle)) == ["shop.settle", "hotel.compensate", "flight.compensate"]
+
+
+async def test_what_a_node_did_that_ended_well_is_undone_when_the_run_fails_later(bench) -> None:
+    trip = Trip()
+
+    def build(resources: Resources) -> Any:
+        async def book(_state: MessagesState) -> None:
+            await resources.tools[0].ainvoke({})
+
+        async def fail(_state: MessagesState) -> None:
+            await failing()
+
+        graph = StateGraph(MessagesState).add_node("book", book, metadata=NODE).add_node("fail", fail)
+        return graph.add_edge(START, "book").add_edge("book", "fail")
+
+    error = await failure_of(bench(Agent("shop", build, tools=trip.tools("flight")), SILENT), "settle")
+
+    assert "no car is left" in error.message
+    assert trip.log == ["flight", "undone flight"]
+
+
+async def test_a_node_that_is_repeated_and_ends_well_undoes_nothing(bench) -> None:
+    trip, attempts = Trip(), []
+
+    async def failing_first() -> None:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise ConnectionError("The line was cut.")
+
+    agent = agent_of(booking_then(failing_first), *trip.tools("flight", effect="idempotent"))
+
+    assert await said(bench, agent) == "['flight']"
+    assert trip.log == ["flight"]
+
+
+async def test_a_call_that_raised_leaves_nothing_to_undo(bench) -> None:
+    log: list[Any] = []
+
+    @durable(compensate=lambda result, _key: log.append(result))
+    @tool
+    async def pay() -> str:
+        """Pay."""
+        raise ValueError("no money is left")
+
+    agent = agent_of(booking_then(failing), pay, metadata=ONE_ATTEMPT)
+
+    error = await failure_of(bench(agent, SILENT), "settle")
+
+    assert error.message.startswith("ValueError: no money is left")
+    assert "not compensated" not in error.message
+    assert log == []
+
+
+@pytest.mark.parametrize(
+    ("found", "log", "left"),
+    [(Done("it was"), ["undone it was"], []), ("not_done", [], []), (None, [], ["pay"])],
+    ids=["done", "not done", "nobody knows"],
+)
+async def test_a_call_that_is_cancelled_in_its_middle_is_undone_where_it_is_known_to_be_done(
+    bench, found: Any, log: list[str], left: list[str]
+) -> None:
+    begun, undone = asyncio.Event(), []
+
+    def undo(result: Any, _key: str) -> None:
+        undone.append(f"undone {result}")
+
+    @durable(compensate=undo, reconcile=(lambda _key: found) if found else None)
+    @tool
+    async def pay() -> str:
+        """Pay."""
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    made = bench(agent_of(booking_then(failing), pay), SILENT)
+
+    async with made.worker():
+        handle = await made.start("settle")
+        await begun.wait()
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert undone == log
+    assert re.findall(r"The outcome of tool '(\w+)' .* is unknown, so it was not", str(failed.value.cause)) == left
+    await made.replayed(handle)
+
+
+async def test_what_earlier_attempts_did_is_undone_when_the_run_is_cancelled_between_two(
+    bench, cached_workflows
+) -> None:
+    """The server then drops what the attempts noted, and says that none was started."""
+    trip = Trip()
+    slow = RetryPolicy(initial_interval=timedelta(hours=1))
+    agent = agent_of(booking_then(failing), *trip.tools("flight", "hotel"), metadata={**NODE, "retry_policy": slow})
+    made = bench(agent, SILENT, cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start("settle", patience=timedelta(days=1))
+        while not any(step.attempt > 1 for step in (await handle.describe()).raw_description.pending_activities):
+            await asyncio.sleep(0.05)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+
+    assert isinstance(failed.value.cause, CancelledError)
+    assert trip.log == ["flight", "hotel", "undone hotel", "undone flight"]
+    await made.replayed(handle)
+
+
+async def test_a_turn_that_is_rolled_back_undoes_what_its_nodes_did(bench) -> None:
+    trip, begun = Trip(), asyncio.Event()
+
+    async def wait_first() -> None:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+
+    made = bench(agent_of(booking_then(wait_first), *trip.tools("flight")), SILENT)
+
+    async with made.worker():
+        talk = await begin(made)
+        first = await talk.send("settle")
+        await begun.wait()
+        second = await talk.say("settle", policy="rollback")
+        first = await talk.wait(first["id"])
+        await talk.close()
+
+    assert (first["status"], second["status"]) == ("rolled_back", "done")
+    assert trip.log == ["flight", "undone flight", "flight"]
+    await talk.histories()
+
+
 @pytest.mark.parametrize(
     ("agent", "ends"),
-    [("finding", "1, paid"), ("losing", "'pay' was called in an earlier attempt of this node")],
+    [
+        ("finding", "1, paid"),
+        ("losing", "'pay' was called in an earlier attempt of this node"),
+        ("undoing", "is unknown, so it was not compensated."),
+    ],
 )
 async def test_a_worker_that_died_in_a_call_has_left_word_of_it(client, stack, tmp_path, agent: str, ends: str) -> None:
     queue = f"dying-{uuid.uuid4().hex[:8]}"
@@ -296,4 +499,6 @@ async def test_a_worker_that_died_in_a_call_has_left_word_of_it(client, stack, t
 
     assert first.returncode == -signal.SIGKILL
     assert ends in ended
-    assert [line.split()[0] for line in (tmp_path / "calls").read_text().splitlines()] == ["count", "pay"]
+    lines = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
+    assert [line[0] for line in lines] == ["count", "pay"] + ["undo"] * (agent != "finding")
+    assert all(line[1:] == ["1", lines[0][1]] for line in lines[2:])
