@@ -159,7 +159,8 @@ class NodeCalls:
         written = Written(request.metadata)
         store = self._store_of(request.agent, request.scope) if self._store_of else None
         config = _config(request, part, live.types, written, store)
-        TASK_KEYS.set(_keys(request))
+        keys = _keys(request)
+        TASK_KEYS.set(keys)
         notes = REPORTED.get().notes
         notes |= {**request.calls, **notes}
         value = decode(given["input"], live.types)
@@ -167,9 +168,11 @@ class NodeCalls:
         try:
             kind, value, schema = await _outcome(part, value, config)
         except Exception as error:
+            await keys.calls_ended()
             if not part.retry_policy:
                 raise
             raise _judged(error, part.retry_policy).with_traceback(last_frames(error.__traceback__)) from None
+        await keys.calls_ended()
         name = activity.info().activity_type
         told, said = encode(value, path=name), encode([*written], path=f"{name} wrote")
         calls = notes if kind in ("interrupt", "inner_interrupt") else {}  # then the node begins anew

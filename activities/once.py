@@ -148,7 +148,11 @@ class _Calls:
         key = keys.take(self.tool.name, told)
         calling, holding = _CALLING.set(self.tool), CALL_KEY.set(key)
         try:
-            yield None if self.options.repeatable and not self.options.compensate else key
+            if self.options.repeatable and not self.options.compensate:
+                yield None
+            else:
+                with keys.call():
+                    yield key
         finally:
             CALL_KEY.reset(holding)
             _CALLING.reset(calling)

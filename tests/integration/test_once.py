@@ -196,6 +196,50 @@ async def test_what_was_called_before_a_question_is_not_called_again_after_the_a
     await made.replayed(handle)
 
 
+@pytest.mark.parametrize("ends", ["asks", "fails"])
+async def test_a_call_that_goes_on_when_its_node_ends_is_waited_for(bench, ends: str) -> None:
+    begun, over, log = asyncio.Event(), asyncio.Event(), []
+
+    @tool
+    async def pay() -> str:
+        """Pay, and be through when the node is over."""
+        begun.set()
+        await over.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        log.append("paid")
+        return "paid"
+
+    async def end() -> Any:
+        await begun.wait()
+        is_first = not over.is_set()
+        over.set()
+        if ends == "asks":
+            return interrupt("Go on?")
+        if is_first:
+            raise ConnectionError("The line was cut.")
+        return "yes"
+
+    def node(paying: BaseTool) -> Any:
+        async def settle(_state: MessagesState) -> Any:
+            return {"messages": [("ai", str(await asyncio.gather(paying.ainvoke({}), end())))]}
+
+        return settle
+
+    made = bench(agent_of(node, pay), SILENT)
+
+    async with made.worker():
+        handle = await made.start("settle")
+        if ends == "asks":
+            [question] = await questions_of(handle)
+            await handle.execute_update("answer", args=[question["id"], "yes"])
+        result = await handle.result()
+
+    assert result["output"] == "['paid', 'yes']"
+    assert log == ["paid"]
+    await made.replayed(handle)
+
+
 @pytest.mark.parametrize(
     ("found", "ends", "begun"),
     [(Done("paid long ago"), "paid long ago", 1), ("not_done", "paid", 2)],
