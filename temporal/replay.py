@@ -27,6 +27,7 @@ from temporalio.worker import (
 from activities.sizes import Limits
 from temporal.converter import DATA_CONVERTER
 from temporal.interceptors import GraphInterceptor
+from temporal.runners import ClosingRunner
 from temporal.worker import WORKFLOWS, ready_process
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ async def replay_strictly(
     recorder = _Recorder()
     replayer = Replayer(
         workflows=WORKFLOWS,
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=ClosingRunner(UnsandboxedWorkflowRunner()),
         interceptors=[*interceptors, recorder, GraphInterceptor(graphs, limits or Limits())],
         data_converter=converter,
         debug_mode=True,  # a busy machine must not make a deadlock of a long replay

@@ -1,4 +1,4 @@
-"""A runner of workflows with something around each of their activations. Runs in workers."""
+"""Runners of workflows with something around each of their activations. Run in workers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+from workflows.determinism import closing_generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,3 +35,10 @@ class SurroundingRunner(WorkflowRunner):
     @abstractmethod
     def around(self, activate: Activate) -> Activate:
         """What is called in place of `activate`, which belongs to one run."""
+
+
+class ClosingRunner(SurroundingRunner):
+    """Closes asynchronous generators that graph code leaves before their end."""
+
+    def around(self, activate: Activate) -> Activate:
+        return closing_generators()(activate)

@@ -52,6 +52,7 @@ from temporal.converter import payload_limits
 from temporal.interceptors import GraphInterceptor
 from temporal.logs import forwarding_runtime
 from temporal.packages import refuse_clashing
+from temporal.runners import ClosingRunner
 from temporal.settings import InvalidSettings, read_environment
 from temporal.store import find_store
 from temporal.streams import event_transport
@@ -253,7 +254,7 @@ def make_worker(
         store_of=stores.of,
     )
     limits = payload_limits(client.data_converter, most=settings.storage.largest)
-    timely = TimelyRunner(_runner(settings))
+    timely = TimelyRunner(ClosingRunner(_runner(settings)))
     worker = Worker(
         client,
         task_queue=settings.task_queue,

@@ -9,6 +9,7 @@ everywhere else. `enter` readies the event loop of one workflow run.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import importlib.util
 import random
@@ -17,6 +18,7 @@ import threading
 import time
 import types
 import uuid
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +29,7 @@ from temporalio import workflow
 from temporalio.worker._workflow_instance import _WorkflowBeingEvictedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
     from contextvars import Context
 
 Value = TypeVar("Value")
@@ -304,6 +306,8 @@ def install() -> None:
     `asyncio.as_completed` is replaced where it stands: LangChain and graphs alike call it there.
     """
     asyncio.as_completed = as_completed  # type: ignore[assignment] # narrower, as callers use it
+    if _note_collection not in gc.callbacks:
+        gc.callbacks.append(_note_collection)
     for site in (*SITES, *(DEEPAGENTS_SITES if importlib.util.find_spec("deepagents") else ())):
         module_name, _, name = site.rpartition(".")
         module = importlib.import_module(module_name)
@@ -330,6 +334,41 @@ def unlisted() -> Iterator[str]:
             site = f"{module_name}.{name}"
             if id(held) in STAND_INS and held is not threading and site not in UNPATCHED:
                 yield site
+
+
+def is_leaving() -> bool:
+    """Whether the run that is running leaves its worker's cache. It is cancelled, and can begin nothing any more."""
+    return bool(getattr(asyncio._get_running_loop(), "_deleting", False))  # noqa: SLF001 -- as in `_current`
+
+
+# Asynchronous generators that are left before their end
+
+
+@contextmanager
+def closing_generators() -> Iterator[None]:
+    """While a run is activated: what closes them belongs to the thread, and to asyncio's own loops alone."""
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=_close)
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(*before)
+
+
+def _close(generator: AsyncGenerator[Any, Any]) -> None:
+    """As asyncio's own loops do it. The garbage collector comes at any time, and to generators of any run: what it
+    finds stays open.
+    """
+    if _current() and not is_leaving() and threading.get_ident() not in _COLLECTING:
+        asyncio.get_running_loop().create_task(generator.aclose())
+
+
+_COLLECTING: set[int] = set()
+"""Threads in which the garbage collector is at work."""
+
+
+def _note_collection(phase: str, _info: object) -> None:
+    (_COLLECTING.add if phase == "start" else _COLLECTING.discard)(threading.get_ident())
 
 
 # The event loop of a run

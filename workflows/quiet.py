@@ -1,7 +1,8 @@
 """Spares LangChain's callbacks where nobody listens: in a workflow nobody does, as a rule. Installed once per process.
 
 At the end of each node LangChain makes a task, shields it from cancellation and has it find out that there is no
-handler; that alone is a twentieth of what a step costs. Where there are handlers, everything is as it was.
+handler; that alone is a twentieth of what a step costs. Where there are handlers, everything is as it was, except
+in a run that leaves its worker's cache: what it told them would be begun and never done, as Python warns.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from langchain_core.callbacks.manager import (
     AsyncCallbackManagerForLLMRun,
     AsyncParentRunManager,
 )
+
+from workflows.determinism import is_leaving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,7 +47,7 @@ _MARK = "_perdure_quiet"
 def _where_heard(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     @functools.wraps(method)
     async def heard(self: Any, *args: Any, **options: Any) -> None:
-        if self.handlers:
+        if self.handlers and not is_leaving():
             await method(self, *args, **options)
 
     return heard
@@ -53,7 +56,7 @@ def _where_heard(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaita
 def _where_handled(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     @functools.wraps(handle)
     async def handled(handlers: list[Any], *args: Any, **options: Any) -> None:
-        if handlers:
+        if handlers and not is_leaving():
             await handle(handlers, *args, **options)
 
     setattr(handled, _MARK, True)

@@ -12,6 +12,7 @@ from tests.integration.parity import (
     people,
     policies,
     states,
+    streams,
     subgraphs,
     tools,
 )
@@ -29,6 +30,7 @@ THEMES = (
     answers,
     people,
     policies,
+    streams,
     deep,
     known,
 )
