@@ -8,10 +8,12 @@ from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.chat_models import _ChatModelBinding
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import ensure_config
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.utils import LC_ID_PREFIX
+from pydantic import PrivateAttr
 
 from activities.answer import is_heard
 from activities.model import CALL_MODEL, ChangedTool, ModelRequest, ModelResponse, tokens
@@ -22,7 +24,7 @@ from workflows.steps import async_only, execute_step
 from workflows.tool import DurableTool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
     from langchain_core.language_models.base import LangSmithParams
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 class DurableModel(BaseChatModel):
     model: str
+    _config: RunnableConfig = PrivateAttr(default_factory=ensure_config)
+    """With which a copy is called: LangChain does not hand it to `_astream`."""
 
     def bind(self, **options: Any) -> _DurableBinding:
         return _DurableBinding(bound=self, kwargs=options, config={})
@@ -73,12 +77,28 @@ class DurableModel(BaseChatModel):
         """
         config = ensure_config(config)
         if self.is_heard(config):
-            return await super().ainvoke(input, config, stop=stop, **options)
+            return await BaseChatModel.ainvoke(self._configured(config), input, config, stop=stop, **options)
         messages = self._convert_input(input).to_messages()
         message = await self._called(messages, stop, _tags(self, config), config.get("metadata"), options)
         if message.id is None:
             message.id = f"{LC_ID_PREFIX}-{uuid7()}-0"
         return message
+
+    def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 -- LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **options: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        config = ensure_config(config)
+        return BaseChatModel.astream(self._configured(config), input, config, stop=stop, **options)
+
+    def _configured(self, config: RunnableConfig) -> DurableModel:
+        model = self.model_copy()
+        model._config = config  # noqa: SLF001 -- a copy of its own
+        return model
 
     def is_heard(self, config: RunnableConfig) -> bool:
         """Whether callbacks, a cache of LangChain's or its debugging take part in a call."""
@@ -97,6 +117,19 @@ class DurableModel(BaseChatModel):
         tags, metadata = (run_manager.tags, run_manager.metadata) if run_manager else ([], {})
         message = await self._called(messages, stop, tags, metadata, options)
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- LangChain's signature
+        **options: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        """The whole answer is one piece: watchers hear the model's own from the activity."""
+        tags, metadata = _tags(self, self._config), self._config.get("metadata")
+        message = await self._called(messages, stop, tags, metadata, options)
+        given = {name: value for name, value in message if name != "type"}
+        yield ChatGenerationChunk(message=AIMessageChunk(**given, chunk_position="last"))
 
     async def _called(
         self,
