@@ -18,9 +18,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.runnables.config import RunnableConfig, run_in_executor, var_child_runnable_config
-from langgraph.errors import GraphInterrupt, NodeInterrupt, ParentCommand
+from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.runtime import ExecutionInfo
-from langgraph.types import PregelExecutableTask, interrupt
+from langgraph.types import PregelExecutableTask
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -31,7 +31,7 @@ from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS, TaskKeys
 from activities.late import refuse_unwanted
 from activities.telling import Written
-from activities.tool import MovedMessages, put_back, task_config, types_of
+from activities.tool import MovedMessages, is_own, put_back, task_config, types_of
 from activities.wire import Types, decode, encode, hints_of, types_in
 from agents.graph import activity_name, activity_parts, compiled_graph, function_of, task_body
 from agents.memory import SHARED, Scope
@@ -212,21 +212,11 @@ async def _outcome(part: Part, given: Any, config: RunnableConfig) -> tuple[Kind
         return "value", await _run(part, arguments(given) if part.is_task else given, config), None
     except GraphInterrupt as pause:
         [question, *_] = pause.args[0]
-        own = isinstance(pause, NodeInterrupt) or question.id == _next_interrupt_id()
-        return "interrupt" if own else "inner_interrupt", question.value, question.response_schema
+        return "interrupt" if is_own(pause) else "inner_interrupt", question.value, question.response_schema
     except ParentCommand as command:
         return "parent_command", command.args[0], None
     finally:
         var_child_runnable_config.reset(token)
-
-
-def _next_interrupt_id() -> str | None:
-    """The id that the node's own next interrupt has: a graph inside it gives others."""
-    try:
-        interrupt(None)
-    except GraphInterrupt as pause:
-        return str(pause.args[0][0].id)
-    return None
 
 
 def arguments(given: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -266,12 +256,6 @@ def _config(
         previous=decode(request.previous, types),
         execution_info=_execution(request),
     )
-    inner_answers = deque(decode(answer, types) for answer in request.inner_answers)
-    inside[keys.CONFIG_KEY_SCRATCHPAD] = dataclasses.replace(
-        inside[keys.CONFIG_KEY_SCRATCHPAD], get_null_resume=lambda consume=False: _next_answer(inner_answers, consume)
-    )
-    # with a task's id, a graph that the node runs raises its interrupts instead of returning them
-    inside[keys.CONFIG_KEY_TASK_ID] = (request.execution or {}).get("task_id", "")
     inside[keys.CONFIG_KEY_CALL] = functools.partial(_call_inline, asyncio.get_running_loop())
     return config
 
@@ -280,12 +264,6 @@ def _execution(request: NodeRequest) -> ExecutionInfo | None:
     if request.execution is None:
         return None
     return ExecutionInfo(**request.execution).patch(node_attempt=activity.info().attempt)
-
-
-def _next_answer(answers: deque[Any], consume: bool) -> Any:  # noqa: FBT001 -- as LangGraph calls it
-    if not answers:
-        return None
-    return answers.popleft() if consume else answers[0]
 
 
 def _call_inline(loop: asyncio.AbstractEventLoop, function: Any, given: Any, **_options: Any) -> Any:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import inspect
 import operator
+from collections import deque
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from langchain_core.tools import BaseTool, ToolException
-from langgraph.errors import GraphInterrupt
+from langgraph.errors import GraphInterrupt, NodeInterrupt
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import ExecutionInfo, Runtime
+from langgraph.types import interrupt
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
@@ -63,7 +66,8 @@ class MovedMessages(BaseModel):
 
 class ToolRequest(BaseModel):
     """`arguments` are encoded. `runtime` names the argument that takes a `ToolRuntime`, `stores` those that take the
-    store, of which it sees `scope`, `answers` the answers, encoded, to the interrupts that the body has raised so far.
+    store, of which it sees `scope`, `answers` the answers, encoded, to the interrupts that the body has raised so far,
+    `inner_answers` those to the interrupts of graphs that it ran.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,10 +85,12 @@ class ToolRequest(BaseModel):
     metadata: dict[str, Any] = {}
     tags: list[str] = []
     answers: list[Any] = []
+    inner_answers: list[Any] = Field(default=[], exclude_if=operator.not_)
 
 
 class ToolResponse(BaseModel):
-    """`value` is what the body returned, the value of its interrupt, or the text of its `ToolException`.
+    """`value` is what the body returned, the value of an interrupt, of its own or of a graph that it ran, or the text
+    of its `ToolException`.
 
     `written` is what it gave to the stream writer. All of them are encoded. `answer_schema` says what the answer to the
     interrupt must be, where the body does.
@@ -92,7 +98,7 @@ class ToolResponse(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["value", "interrupt", "error"] = "value"
+    kind: Literal["value", "interrupt", "inner_interrupt", "error"] = "value"
     value: Any = None
     written: list[Any] = []
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
@@ -205,11 +211,11 @@ class ToolCall:
     def _raised(self, raised: GraphInterrupt | ToolException) -> ToolResponse:
         if isinstance(raised, GraphInterrupt):
             question = raised.args[0][0]
-            response = self._response("interrupt", question.value)
+            response = self._response("interrupt" if is_own(raised) else "inner_interrupt", question.value)
             return response.model_copy(update={"answer_schema": question.response_schema})
         return self._response("error", str(raised))
 
-    def _response(self, kind: Literal["value", "interrupt", "error"], value: Any) -> ToolResponse:
+    def _response(self, kind: Literal["value", "interrupt", "inner_interrupt", "error"], value: Any) -> ToolResponse:
         refuse_vast(value, "What the tool gives back")
         return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode([*self._written], path="written"))
 
@@ -310,25 +316,30 @@ class TaskData(Protocol):
     def tags(self) -> list[str]: ...
     @property
     def answers(self) -> list[Any]: ...
+    @property
+    def inner_answers(self) -> list[Any]: ...
 
 
 def task_config(request: TaskData, types: Types, written: list[Any], store: BaseStore | None) -> RunnableConfig:
     """The config of a graph's task, made here because the task itself is in the workflow.
 
     `interrupt()` and `get_stream_writer()` find what they need under private keys of LangGraph; this function is
-    the one place that knows them, and tests/unit/activities/test_tool.py fails when they move.
+    the one place that knows them, and tests/unit/activities/test_tool.py fails when they move. With a task's id, a
+    graph that is run in the task raises its interrupts instead of returning them.
     """
     from langgraph._internal import _constants as keys  # noqa: PLC0415 -- see above
     from langgraph._internal._scratchpad import PregelScratchpad  # noqa: PLC0415 -- see above
     from langgraph.pregel._algo import LazyAtomicCounter  # noqa: PLC0415 -- see above
 
+    namespace = str(request.metadata.get("langgraph_checkpoint_ns", ""))
+    inner_answers = deque(decode(answer, types) for answer in request.inner_answers)
     runtime: Runtime[Any] = Runtime(stream_writer=written.append, heartbeat=activity.heartbeat, store=store)
     scratchpad = PregelScratchpad(
         step=0,
         stop=0,
         call_counter=LazyAtomicCounter(),
         interrupt_counter=LazyAtomicCounter(),
-        get_null_resume=_no_answer,
+        get_null_resume=partial(_next_answer, inner_answers),
         resume=[decode(answer, types) for answer in request.answers],
         subgraph_counter=LazyAtomicCounter(),
     )
@@ -340,13 +351,27 @@ def task_config(request: TaskData, types: Types, written: list[Any], store: Base
             keys.CONFIG_KEY_RUNTIME: runtime,
             keys.CONFIG_KEY_SCRATCHPAD: scratchpad,
             keys.CONFIG_KEY_SEND: lambda _writes: None,
-            keys.CONFIG_KEY_CHECKPOINT_NS: request.metadata.get("langgraph_checkpoint_ns", ""),
+            keys.CONFIG_KEY_CHECKPOINT_NS: namespace,
+            keys.CONFIG_KEY_TASK_ID: namespace.rpartition(":")[2],
         },
     )
 
 
-def _no_answer(_consume: bool = False) -> None:  # noqa: FBT001, FBT002 -- as LangGraph calls it
-    return None
+def _next_answer(answers: deque[Any], consume: bool = False) -> Any:  # noqa: FBT001, FBT002 -- as LangGraph calls it
+    if not answers:
+        return None
+    return answers.popleft() if consume else answers[0]
+
+
+def is_own(pause: GraphInterrupt) -> bool:
+    """Whether the code that runs as a task asks itself: a graph inside it gives its questions other ids."""
+    if isinstance(pause, NodeInterrupt):
+        return True
+    try:
+        interrupt(None)
+    except GraphInterrupt as own:
+        return bool(own.args[0][0].id == pause.args[0][0].id)
+    return False
 
 
 def _runtime_of(config: RunnableConfig) -> Runtime[Any]:

@@ -125,6 +125,8 @@ def take_answer(run: Run, call: Call, answer: Any) -> None:
             _take_approval(run, call, answer, question.id if question else "")
         case "unknown":
             _take_outcome(run, call, *_outcome(answer))
+        case "inner":
+            call.inner_answers.append(encode(answer, path="answer"))
         case _:
             call.answers.append(encode(answer, path="answer"))
 

@@ -48,7 +48,7 @@ def _of_call(run: Run, interrupt: Interrupt[Any], call: Call, ask: Ask) -> Quest
             return Question(**basis, kind="approval", **_terms(run, call.tool))
         case "unknown":
             return Question(**basis, kind="unknown_outcome", answer_schema=UNKNOWN_SCHEMA)
-        case "body":
+        case "body" | "inner":
             return Question(**basis, answer_schema=ask.answer_schema)
 
 

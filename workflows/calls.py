@@ -40,13 +40,17 @@ class Place(BaseModel):
     """The one of the run's own graph that the superstep runs from."""
 
 
+AskKind = Literal["body", "inner", "approval", "unknown"]
+"""Who asks: the body of a tool, a graph that the body runs, a rule, or what nobody knows the outcome of."""
+
+
 class Ask(BaseModel):
     """A question that a call waits for. `value` is encoded, `node` the node of the graph that made the call."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    kind: Literal["body", "approval", "unknown"]
+    kind: AskKind
     value: Any
     node: str | None = None
     answer_schema: dict[str, Any] | None = None
@@ -79,6 +83,8 @@ class Call(BaseModel):
     question: Ask | None = None
     answers: list[Any] = []
     """Encoded, to the questions of the body."""
+    inner_answers: list[Any] = []
+    """To those of graphs that it runs."""
     approved: bool = False
     """By a person, or since nobody need be asked."""
     edited: dict[str, Any] | None = None
@@ -104,7 +110,7 @@ class Call(BaseModel):
 
     def ask(
         self,
-        kind: Literal["body", "approval", "unknown"],
+        kind: AskKind,
         value: Any,
         *,
         node: str | None = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import ToolException
@@ -109,7 +109,8 @@ class ToolCall:
         call.starts += 1
         step = self.step if self.options.repeatable else replace(self.step, attempts=1, local=False)
         arguments = self.request.arguments | (call.edited or {})
-        request = self.request.model_copy(update={"answers": call.answers, "arguments": arguments})
+        answers = {"answers": call.answers, "inner_answers": call.inner_answers}
+        request = self.request.model_copy(update={"arguments": arguments, **answers})
         summary = self.summary if call.edited is None else shown(call.edited)
         try:
             response = await execute_step(request.tool, request, ToolResponse, options=step, summary=summary)
@@ -123,10 +124,12 @@ class ToolCall:
         self._responded(response)
 
     def _responded(self, response: ToolResponse) -> None:
-        if response.kind == "interrupt":
-            self.call.ask("body", response.value, node=self.node, answer_schema=response.answer_schema)
-        else:
-            self._came_to(Outcome(kind=response.kind, value=response.value))
+        match response.kind:
+            case "value" | "error":
+                self._came_to(Outcome(kind=response.kind, value=response.value))
+            case "interrupt" | "inner_interrupt":
+                kind: Literal["body", "inner"] = "body" if response.kind == "interrupt" else "inner"
+                self.call.ask(kind, response.value, node=self.node, answer_schema=response.answer_schema)
 
     async def _failed(self, error: BaseException) -> None:
         """Notes what an attempt came to that gave nothing back. What may be repeated leaves no note, and raises."""
