@@ -48,8 +48,8 @@ _REMEDIES = {
 class FailureDetail(BaseModel):
     """What a failure says beside type and message.
 
-    `origin` is the class first raised, as `module:Name`, and `arguments` what it was raised with, where that is short
-    and plain: with them a workflow can raise the same exception.
+    `origin` is the class first raised, as `module:Name`, `arguments` what it was raised with, where that is short and
+    plain, and `said` its words, where the failure has others: with them a workflow can raise the same exception.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +58,7 @@ class FailureDetail(BaseModel):
     origin: str
     status: int | None = None
     arguments: list[Any] | None = None
+    said: str | None = None
 
 
 def translate(error: BaseException) -> ApplicationError:
@@ -68,7 +69,13 @@ def translate(error: BaseException) -> ApplicationError:
     wait = meaning.retry_after if isinstance(meaning, RetryableError) else None
     return ApplicationError(
         _message(meaning),
-        FailureDetail(fate=fate, origin=_qualified_name(origin), status=_status(origin), arguments=_arguments(origin)),
+        FailureDetail(
+            fate=fate,
+            origin=_qualified_name(origin),
+            status=_status(origin),
+            arguments=_arguments(origin),
+            said=None if meaning is origin else _message(origin),
+        ),
         type=type(meaning).__name__,
         non_retryable=fate != "retry",
         next_retry_delay=min(timedelta(seconds=wait), LONGEST_WAIT) if wait else None,

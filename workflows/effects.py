@@ -228,7 +228,9 @@ class ToolCall:
                 return self._told(outcome.kind, value)
             case "failed":
                 error = ApplicationError(value["message"], *value["details"], type=value["type"])
-                raise rebuilt(error, self.request.tool) or error
+                if (raised := rebuilt(error, self.request.tool)) is not None:
+                    raise raised from error
+                raise error
             case _:
                 raise OutcomeUnknown(self.call.unknown)
 
@@ -280,5 +282,4 @@ def _is_lost(cause: BaseException | None) -> bool:
 
 def _kind(cause: ApplicationError) -> str | None:
     """The type of a failure that is the SDK's or ours. A tool's own exception may have a class of any name."""
-    origin, _ = origin_of(cause)
-    return cause.type if origin in {"", f"{NotBegun.__module__}:{cause.type}"} else None
+    return cause.type if origin_of(cause) in {"", f"{NotBegun.__module__}:{cause.type}"} else None

@@ -18,6 +18,7 @@ from activities.failures import last_frames, words_of
 from activities.masking import mask_credentials
 from agents.errors import BlockingCall, GraphFailed, PerdureError
 from workflows.determinism import Evicted
+from workflows.raised import meaning_of
 from workflows.steps import shorten
 
 if TYPE_CHECKING:
@@ -66,10 +67,11 @@ def failure(error: BaseException) -> ApplicationError:
         error = error.exceptions[0]
     if isinstance(error, ApplicationError):
         return error
-    known = isinstance(error, PerdureError)
+    meaning = meaning_of(error)
+    known = isinstance(meaning, PerdureError)
     return ApplicationError(
-        _bounded(mask_credentials(_said(error)[:MAX_MESSAGE]) + _place(error)),
-        type=type(error).__name__ if known else GraphFailed.__name__,
+        _bounded(mask_credentials(_said(meaning)[:MAX_MESSAGE]) + _place(error)),
+        type=type(meaning).__name__ if known else GraphFailed.__name__,
         non_retryable=True,
     )
 

@@ -10,28 +10,43 @@ from typing import Any
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType  # noqa: A004
 
 import agents.errors
+from activities.compaction import COMPACT
 from activities.failures import without_words
-from agents.errors import StepFailed, StepTimedOut, WorkerLost
+from activities.model import CALL_MODEL
+from activities.retrieval import RETRIEVE
+from activities.store import STORE
+from agents.errors import PerdureError, StepFailed, StepTimedOut, WorkerLost
 
 
 def rebuilt(error: ActivityError | ApplicationError, activity: str) -> Exception | None:
     """The exception that the activity raised, so that LangGraph's retry and error policies match it by type.
 
-    Its class is one of Perdure's, or one that this process has loaded already; nothing is imported for it. For a
-    cancellation there is none.
+    Its class is one that this process has loaded already, nothing is imported for it; or the one of Perdure's that says
+    what it means, where it comes from the client of a model or a service. For a cancellation there is none.
     """
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, TimeoutError):
         return _timed_out(cause, activity)
     if not isinstance(cause, ApplicationError) or not cause.type:
         return None
-    if cause.type in _OWN:
+    class_ = _loaded(origin_of(cause))
+    if cause.type in _OWN and (class_ is None or issubclass(class_, PerdureError) or activity in _CLIENTS):
         return _OWN[cause.type](cause.message)
-    origin, arguments = origin_of(cause)
-    class_ = _loaded(origin)
     if class_ is None:
         return StepFailed(f"{cause.type}: {cause.message} (step {activity})")
-    return _again(class_, [cause.message] if arguments is None else arguments, cause.message)
+    detail = _detail(cause)
+    said = detail.get("said") or cause.message
+    arguments = detail.get("arguments")
+    return _again(class_, [said] if arguments is None else arguments, said)
+
+
+def meaning_of(error: BaseException) -> BaseException:
+    """The error of Perdure's that says what a step's failure means, where the graph saw what the step's code raised."""
+    step = error.__cause__
+    cause = step.cause if isinstance(step, ActivityError) else step
+    if isinstance(cause, ApplicationError) and cause.type in _OWN:
+        return _OWN[cause.type](cause.message)
+    return error
 
 
 def _again(class_: type[Exception], arguments: list[Any], said: str) -> Exception:
@@ -73,16 +88,22 @@ def _timed_out(cause: TimeoutError, activity: str) -> Exception:
 _OWN: dict[str, type[Exception]] = {
     name: value
     for name, value in vars(agents.errors).items()
-    if isinstance(value, type) and issubclass(value, agents.errors.PerdureError)
+    if isinstance(value, type) and issubclass(value, PerdureError)
 }
 
+_CLIENTS = frozenset({CALL_MODEL, RETRIEVE, STORE, COMPACT})
+"""Steps whose exceptions are those of clients, of which each has classes of its own."""
 
-def origin_of(cause: ApplicationError) -> tuple[str, list[Any] | None]:
-    """Class and arguments as `activities.failures.FailureDetail` tells them: of what code of an activity raised."""
+
+def origin_of(cause: ApplicationError) -> str:
+    """The class, as `activities.failures.FailureDetail` tells it, of what code of an activity raised."""
+    return str(_detail(cause).get("origin", ""))
+
+
+def _detail(cause: ApplicationError) -> dict[str, Any]:
+    """A `FailureDetail`, where the failure has one."""
     detail = cause.details[0] if cause.details else None
-    if not isinstance(detail, dict):
-        return "", None
-    return str(detail.get("origin", "")), detail.get("arguments")
+    return detail if isinstance(detail, dict) else {}
 
 
 def _loaded(origin: str) -> type[Exception] | None:

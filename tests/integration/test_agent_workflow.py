@@ -154,6 +154,20 @@ async def test_an_error_of_a_class_that_the_workflow_does_not_know_keeps_its_nam
     assert error.message.startswith("StockGone: nothing left of A-17 (step order)")
 
 
+async def test_a_failure_says_what_an_error_of_a_service_means_that_a_tool_let_through(bench) -> None:
+    @tool
+    def order() -> str:
+        """Order."""
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    error = await failure_of(bench(agent_with(order), ScriptedModel(script=[call("order")])), "order")
+
+    assert error.type == "ServiceUnavailable"
+    assert error.message.startswith(
+        "No answer from the other side (ConnectionRefusedError): [Errno 111] Connection refused"
+    )
+
+
 @pytest.mark.parametrize("raised", [ValueError("no"), KeyError("x"), RecursionError("deep"), NotImplementedError()])
 async def test_an_exception_of_a_node_fails_the_run_and_names_itself_and_the_node(bench, raised) -> None:
     def fail(_state: MessagesState) -> dict[str, Any]:

@@ -57,6 +57,24 @@ def divide(a: int, b: int) -> float:
     return a / b
 
 
+class ShopError(Exception):
+    """As clients of services raise it."""
+
+    status_code = 404
+
+
+@tool
+def ask_shop(kind: str) -> str:
+    """Ask a service that fails."""
+    match kind:
+        case "gone":
+            raise ShopError("There is no such article.")
+        case "refused":
+            raise ConnectionRefusedError(111, "Connection refused")
+        case _:
+            raise TimeoutError("The shop says nothing.")
+
+
 @tool
 def deny(reason: str) -> str:
     """Refuse, in words of its own."""
@@ -227,6 +245,12 @@ CASES = [
         divide,
         script=[call("divide", a=1, b=0)],
         build=around_tools(handle_tool_errors=(ZeroDivisionError,)),
+    ),
+    using(
+        "errors-of-services",
+        ask_shop,
+        script=[call("ask_shop", kind, kind=kind) for kind in ("gone", "refused", "slow")],
+        build=around_tools(handle_tool_errors=(ShopError, ConnectionRefusedError, TimeoutError)),
     ),
     using(
         "errors-by-function",
