@@ -245,7 +245,6 @@ def _config(
     from langgraph._internal import _constants as keys  # noqa: PLC0415 -- see above
 
     config = task_config(request, types, written, store)
-    config["callbacks"] = None
     config["metadata"] = {**part.metadata, **request.metadata}
     if request.recursion_limit is not None:
         config["recursion_limit"] = request.recursion_limit

@@ -6,6 +6,8 @@ Validation, the error policy and the `ToolMessage` stay where the graph runs. `T
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import inspect
 import operator
 from collections import deque
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from langchain_core.tools import BaseTool, ToolException
-from langgraph.errors import GraphInterrupt, NodeInterrupt
+from langgraph.errors import GraphInterrupt, NodeInterrupt, ParentCommand
 from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import ExecutionInfo, Runtime
 from langgraph.types import interrupt
@@ -29,6 +31,7 @@ from activities.telling import Written
 from activities.transcript import TranscriptPart
 from activities.wire import TAG, Types, decode, encode, types_in
 from agents.errors import NotBegun, PerdureError
+from agents.graph import task_body
 from agents.idempotency import IDEMPOTENCY_KEY
 from agents.memory import SHARED, Scope
 from agents.options import tool_options
@@ -88,9 +91,12 @@ class ToolRequest(BaseModel):
     inner_answers: list[Any] = Field(default=[], exclude_if=operator.not_)
 
 
+ResponseKind = Literal["value", "interrupt", "inner_interrupt", "parent_command", "error"]
+
+
 class ToolResponse(BaseModel):
-    """`value` is what the body returned, the value of an interrupt, of its own or of a graph that it ran, or the text
-    of its `ToolException`.
+    """`value` is what the body returned, the value of an interrupt, of its own or of a graph that it ran, a command of
+    such a graph for those around it, or the text of its `ToolException`.
 
     `written` is what it gave to the stream writer. All of them are encoded. `answer_schema` says what the answer to the
     interrupt must be, where the body does.
@@ -98,7 +104,7 @@ class ToolResponse(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["value", "interrupt", "inner_interrupt", "error"] = "value"
+    kind: ResponseKind = "value"
     value: Any = None
     written: list[Any] = []
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
@@ -184,7 +190,7 @@ class ToolCall:
         config, arguments = self._begun()
         try:
             value = self.body(**arguments, **_config_argument(self.body, config))
-        except (GraphInterrupt, ToolException) as raised:
+        except (GraphInterrupt, ParentCommand, ToolException) as raised:
             return self._raised(raised)
         return self._response("value", value)
 
@@ -193,7 +199,7 @@ class ToolCall:
         config, arguments = self._begun()
         try:
             value = await self.body(**arguments, **_config_argument(self.body, config))
-        except (GraphInterrupt, ToolException) as raised:
+        except (GraphInterrupt, ParentCommand, ToolException) as raised:
             return self._raised(raised)
         return self._response("value", value)
 
@@ -208,14 +214,16 @@ class ToolCall:
                 values[name] = _tool_runtime(self.request, data, values[name], config, self._types)
         return config, values | dict.fromkeys(self.request.stores, self._store)
 
-    def _raised(self, raised: GraphInterrupt | ToolException) -> ToolResponse:
-        if isinstance(raised, GraphInterrupt):
-            question = raised.args[0][0]
-            response = self._response("interrupt" if is_own(raised) else "inner_interrupt", question.value)
-            return response.model_copy(update={"answer_schema": question.response_schema})
-        return self._response("error", str(raised))
+    def _raised(self, raised: GraphInterrupt | ParentCommand | ToolException) -> ToolResponse:
+        if isinstance(raised, ParentCommand):
+            return self._response("parent_command", raised.args[0])
+        if isinstance(raised, ToolException):
+            return self._response("error", str(raised))
+        question = raised.args[0][0]
+        response = self._response("interrupt" if is_own(raised) else "inner_interrupt", question.value)
+        return response.model_copy(update={"answer_schema": question.response_schema})
 
-    def _response(self, kind: Literal["value", "interrupt", "inner_interrupt", "error"], value: Any) -> ToolResponse:
+    def _response(self, kind: ResponseKind, value: Any) -> ToolResponse:
         refuse_vast(value, "What the tool gives back")
         return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode([*self._written], path="written"))
 
@@ -332,6 +340,7 @@ def task_config(request: TaskData, types: Types, written: list[Any], store: Base
     from langgraph.pregel._algo import LazyAtomicCounter  # noqa: PLC0415 -- see above
 
     namespace = str(request.metadata.get("langgraph_checkpoint_ns", ""))
+    thread = request.configurable.get("thread_id")
     inner_answers = deque(decode(answer, types) for answer in request.inner_answers)
     runtime: Runtime[Any] = Runtime(stream_writer=written.append, heartbeat=activity.heartbeat, store=store)
     scratchpad = PregelScratchpad(
@@ -344,17 +353,34 @@ def task_config(request: TaskData, types: Types, written: list[Any], store: Base
         subgraph_counter=LazyAtomicCounter(),
     )
     return RunnableConfig(
+        callbacks=None,
         tags=request.tags,
-        metadata=request.metadata,
+        metadata={**({"thread_id": thread} if thread else {}), "checkpoint_ns": namespace, **request.metadata},
         configurable={
             **request.configurable,
             keys.CONFIG_KEY_RUNTIME: runtime,
             keys.CONFIG_KEY_SCRATCHPAD: scratchpad,
             keys.CONFIG_KEY_SEND: lambda _writes: None,
             keys.CONFIG_KEY_CHECKPOINT_NS: namespace,
+            keys.CONFIG_KEY_CALL: _call_inline,
             keys.CONFIG_KEY_TASK_ID: namespace.rpartition(":")[2],
         },
     )
+
+
+def _call_inline(function: Any, given: Any, **_options: Any) -> Any:
+    """A functional task that is called in an activity is part of it. In a thread it is over when this returns."""
+    body = task_body(function).ainvoke(given, var_child_runnable_config.get())
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        over: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        try:
+            over.set_result(asyncio.run(body))
+        except Exception as error:  # noqa: BLE001 -- a future hands on whatever was raised
+            over.set_exception(error)
+        return over
+    return loop.create_task(body)
 
 
 def _next_answer(answers: deque[Any], consume: bool = False) -> Any:  # noqa: FBT001, FBT002 -- as LangGraph calls it

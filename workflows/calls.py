@@ -57,13 +57,14 @@ class Ask(BaseModel):
 
 
 class Outcome(BaseModel):
-    """`value` is encoded: what the body returned, or the text of its `ToolException`; a failure's type, message and
-    details; the value that a person gave in place of an unknown one; or what the model is told instead of a result.
+    """`value` is encoded: what the body returned, a command for the graphs around, or the text of its `ToolException`;
+    a failure's type, message and details; the value that a person gave in place of an unknown one; or what the model is
+    told instead of a result.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["value", "error", "failed", "given", "told", "rejected", "unknown"]
+    kind: Literal["value", "parent_command", "error", "failed", "given", "told", "rejected", "unknown"]
     value: Any = None
 
 
@@ -159,7 +160,7 @@ class Made(BaseModel):
         )
 
 
-_IN_A_WORD = {"value": "done", "given": "done", "error": "refused", "failed": "failed"}
+_IN_A_WORD = {"value": "done", "parent_command": "done", "given": "done", "error": "refused", "failed": "failed"}
 
 
 class Task:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import ToolException
-from langgraph.errors import GraphInterrupt
+from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.runtime import get_runtime
 from langgraph.types import Interrupt
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, is_cancelled_exception
@@ -125,7 +125,7 @@ class ToolCall:
 
     def _responded(self, response: ToolResponse) -> None:
         match response.kind:
-            case "value" | "error":
+            case "value" | "parent_command" | "error":
                 self._came_to(Outcome(kind=response.kind, value=response.value))
             case "interrupt" | "inner_interrupt":
                 kind: Literal["body", "inner"] = "body" if response.kind == "interrupt" else "inner"
@@ -169,7 +169,7 @@ class ToolCall:
     def _came_to(self, outcome: Outcome) -> None:
         self.call.outcome = outcome
         self.run.undoings.pop(self.call.key, None)
-        if outcome.kind == "value":
+        if outcome.kind in ("value", "parent_command"):
             self._took_effect(Undoing(tool=self.request.tool, value=outcome.value))
 
     def _may_have_happened(self) -> None:
@@ -222,6 +222,8 @@ class ToolCall:
                 return self._remarked(value)
             case "given":
                 return (value, None) if self.has_artifact else value
+            case "parent_command":
+                raise ParentCommand(value)
             case "error":
                 raise ToolException(value)
             case "told" | "rejected":

@@ -152,46 +152,6 @@ async def test_a_question_of_a_tool_names_the_tool(bench) -> None:
     assert (question["kind"], question["tool"], question["node"]) == ("interrupt", "confirm", "tools")
 
 
-@tool
-async def consult(about: str) -> str:
-    """Ask before and after a graph does."""
-    return await consulted(interrupt(f"Before {about}?"))
-
-
-@tool
-def consult_at_once(about: str) -> str:
-    """The same in a thread."""
-    return asyncio.run(consulted(interrupt(f"Before {about}?")))
-
-
-async def consulted(before: str) -> str:
-    def ask(_state: Told) -> Any:
-        return {"told": [interrupt("First?"), interrupt("Second?")]}
-
-    graph = StateGraph(Told).add_node("ask", ask).add_edge(START, "ask").compile()
-    state = await graph.ainvoke({"told": [before]})
-    return ", ".join([*state["told"], interrupt("After?")])
-
-
-@pytest.mark.parametrize("asks", [consult, consult_at_once])
-async def test_a_graph_that_a_tool_runs_may_ask_too(bench, asks) -> None:
-    made = bench(agent_with(asks), ScriptedModel(script=[call(asks.name, about="it"), AIMessage("Done.")]))
-
-    async with made.worker():
-        handle = await made.start("please")
-        asked = []
-        for answer in "abcd":
-            [question] = await questions_of(handle)
-            asked.append((question["tool"], question["value"]))
-            await handle.execute_update("answer", args=[question["id"], answer])
-        await handle.result()
-        state = await handle.query("state")
-    await made.replayed(handle)
-
-    assert asked == [(asks.name, value) for value in ("Before it?", "First?", "Second?", "After?")]
-    assert state["values"]["messages"][2]["content"] == "a, b, c, d"
-
-
 # Fitting answers
 
 
