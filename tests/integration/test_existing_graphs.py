@@ -1,4 +1,4 @@
-"""A graph that was there before, with a vendor's model of its own and synchronous nodes, is run in activities as it is."""
+"""A graph that was there before, with a model of its own and synchronous nodes, runs in activities as it is."""
 
 import operator
 from typing import Annotated, Any, Literal, TypedDict
