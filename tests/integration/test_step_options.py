@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,13 +29,18 @@ async def retrieve(_request: RetrievalRequest) -> RetrievalResponse:
     return RetrievalResponse(documents=[])
 
 
-def scheduled(history: WorkflowHistory, name: str) -> StepOptions:
-    """The options with which the only activity `name` was scheduled."""
+def scheduling(history: WorkflowHistory, name: str) -> Any:
     [event] = [
         event.activity_task_scheduled_event_attributes
         for event in history.events
         if event.activity_task_scheduled_event_attributes.activity_type.name == name
     ]
+    return event
+
+
+def scheduled(history: WorkflowHistory, name: str) -> StepOptions:
+    """The options with which the only activity `name` was scheduled, but for queue and summary."""
+    event = scheduling(history, name)
     return StepOptions(
         timeout=event.start_to_close_timeout.ToTimedelta(),
         heartbeat=event.heartbeat_timeout.ToTimedelta(),
@@ -54,6 +61,42 @@ async def test_a_tool_has_options_of_its_own(bench) -> None:
     _, history = await made.run("go")
 
     assert scheduled(history, "add") == CHOSEN
+
+
+async def test_an_agent_has_options_for_each_kind_of_its_steps(bench) -> None:
+    def build(resources: Resources) -> Any:
+        async def work(_state: MessagesState) -> dict[str, Any]:
+            await resources.tools[0].ainvoke({"a": 1, "b": 2})
+            await resources.retriever("docs").ainvoke("words")
+            return {"messages": [await resources.model().ainvoke("Hello?")]}
+
+        return StateGraph(MessagesState).add_node("work", work).add_edge(START, "work")
+
+    queue = f"elsewhere-{uuid.uuid4().hex[:8]}"
+    models, tools = replace(CHOSEN, timeout=timedelta(seconds=41)), replace(CHOSEN, timeout=timedelta(seconds=42))
+    retrievals = replace(CHOSEN, timeout=timedelta(seconds=43), task_queue=queue, summary="in the documents")
+    agent = Agent(
+        "working",
+        build,
+        tools=[durable(effect="read")(add)],
+        model_step=models,
+        tool_step=tools,
+        retrieval_step=retrievals,
+    )
+    made = bench(agent, ScriptedModel(script=[AIMessage("Hello.")]), activities=[retrieve])
+    elsewhere = replace(made, settings=made.settings.model_copy(update={"task_queue": queue}))
+
+    async with made.worker(), elsewhere.worker():
+        handle = await made.start("go")
+        await handle.result()
+    history = await made.replayed(handle)
+
+    assert steps(history) == ["add", "retrieve", "call_model"]
+    assert scheduled(history, "call_model") == models
+    assert scheduled(history, "add") == tools
+    assert scheduled(history, "retrieve").timeout == retrievals.timeout
+    assert scheduling(history, "retrieve").task_queue.name == queue
+    assert '"in the documents"' in summaries(history)
 
 
 async def test_a_tool_that_must_not_be_repeated_has_one_attempt_whatever_its_options_say(bench) -> None:
