@@ -14,6 +14,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.channels import DeltaChannel
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.store.memory import InMemoryStore
 from langgraph.types import Send, interrupt
 from pydantic import BaseModel
 from temporalio.api.history.v1 import HistoryEvent
@@ -122,7 +124,7 @@ async def test_a_hundred_tool_calls_on_a_long_conversation_are_one_turn(bench, s
 
     agent = Agent("reader", agent_with(read).build, tools=[read], recursion_limit=300)
     script = [*(call("read", f"call-{page}", page=page) for page in range(100)), AIMessage("Read.")]
-    long_ago = [{"role": "user", "content": "word " * 160} for _ in range(1_000)]
+    long_ago = [{"role": "user", "content": "word " * 200} for _ in range(1_000)]  # 200,000 tokens
     made = bench(agent, ScriptedModel(script=script), cached=100, on=storing)
 
     result, histories = await completed(made, [*long_ago, {"role": "user", "content": "Read it all."}])
@@ -131,6 +133,29 @@ async def test_a_hundred_tool_calls_on_a_long_conversation_are_one_turn(bench, s
     assert [step for history in histories for step in steps(history)] == ["call_model", "read"] * 100 + ["call_model"]
     assert len(histories) > 10
     assert sum(event.ByteSize() for history in histories for event in history.events) < 2_000_000
+
+
+async def test_the_store_is_there_in_every_execution(bench) -> None:
+    def build(_resources: Resources) -> Any:
+        async def keep(_state: Kept, runtime: Runtime) -> dict[str, Any]:
+            before = await runtime.store.asearch(("kept",), limit=100)
+            await runtime.store.aput(("kept",), str(len(before)), {})
+            return {"found": [len(before)]}
+
+        graph = StateGraph(Kept).add_node("keep", keep).add_edge(START, "keep")
+        return graph.add_conditional_edges("keep", lambda state: "keep" if len(state["found"]) < 20 else "__end__")
+
+    made, store = bench(Agent("keeping", build, durability="sync"), ScriptedModel(script=[])), InMemoryStore()
+    made.store = lambda _types, _root: store
+
+    result, histories = await completed(made, {"found": []})
+
+    assert result["output"]["found"] == list(range(20))
+    assert len(histories) > 2
+
+
+class Kept(TypedDict):
+    found: Annotated[list[int], operator.add]
 
 
 async def test_a_watcher_follows_a_run_over_its_executions(bench) -> None:

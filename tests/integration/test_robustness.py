@@ -414,7 +414,7 @@ async def test_a_hundred_tool_calls_on_a_long_conversation_leave_a_small_history
 
     agent = Agent("reader", agent_with(read).build, tools=[read], recursion_limit=300)
     script = [*(call("read", f"call-{page}", page=page) for page in range(100)), AIMessage("Read.")]
-    long_ago = [{"role": "user", "content": "word " * 160} for _ in range(1_000)]
+    long_ago = [{"role": "user", "content": "word " * 200} for _ in range(1_000)]  # 200,000 tokens
     made = bench(agent, ScriptedModel(script=script), cached=100)
 
     result, history = await made.run([*long_ago, {"role": "user", "content": "Read it all."}])
