@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType  # noqa: A004
+from temporalio.workflow import NondeterminismError
 
 import agents.errors
 from activities.compaction import COMPACT
@@ -107,8 +108,11 @@ def _detail(cause: ApplicationError) -> dict[str, Any]:
 
 
 def _loaded(origin: str) -> type[Exception] | None:
+    """A nondeterminism error of a tool, that looks into other workflows, is none of this one, whose task would fail."""
     module, _, name = origin.partition(":")
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
-    return found if isinstance(found, type) and issubclass(found, Exception) else None
+    return (
+        found if isinstance(found, type) and issubclass(found, Exception) and found is not NondeterminismError else None
+    )

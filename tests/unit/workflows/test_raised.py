@@ -12,8 +12,10 @@ import yaml
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel
 from temporalio.exceptions import ApplicationError
+from temporalio.workflow import NondeterminismError
 
 from activities.failures import translate
+from agents.errors import StepFailed
 from workflows.raised import rebuilt
 
 
@@ -110,6 +112,13 @@ def test_several_at_once_are_told_as_one() -> None:
     made = back(ExceptionGroup("two", [ValueError("a"), KeyError("b")]))
 
     assert (type(made).__name__, str(made)) == ("ExceptionGroup", "two (2 sub-exceptions)")
+
+
+def test_what_a_tool_found_of_another_workflow_is_no_error_of_this_ones_code() -> None:
+    made = back(NondeterminismError("another command"))
+
+    assert isinstance(made, StepFailed)
+    assert str(made) == "NondeterminismError: another command (step step)"
 
 
 def test_one_that_can_not_say_anything_is_named() -> None:
