@@ -11,6 +11,7 @@ from temporalio.common import RawValue
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from agents.errors import UnsupportedValue, ValueTooLarge
+from agents.exchange import place_of_unfit
 
 if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload
@@ -44,11 +45,20 @@ def packed(value: Any, what: str, converter: PayloadConverter) -> RawValue:
     try:
         payload: Payload = converter.to_payload(value)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the value can't be sent
-        raise UnsupportedValue(f"{what} can't be written as JSON: {str(error)[:300]}") from None
+        place = place_of_unfit(value, lambda part: _is_writable(part, converter)).removeprefix(".")
+        where = f" at {place}" if place else ""
+        raise UnsupportedValue(f"{what} can't be written as JSON{where}: {str(error)[:300]}") from None
     limits = LIMITS.get()
     if (size := len(payload.data)) > limits.most:
         raise ValueTooLarge(f"{what} has {size:,} bytes, and {_most(limits)}")
     return RawValue(payload)
+
+
+def _is_writable(value: Any, converter: PayloadConverter) -> bool:
+    try:
+        return converter.to_payload(value) is not None
+    except Exception:  # noqa: BLE001 -- whatever it is
+        return False
 
 
 def _most(limits: Limits) -> str:

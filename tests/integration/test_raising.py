@@ -208,7 +208,7 @@ async def test_what_graph_code_raises_ends_the_run_and_is_told(bench, place, fai
 )
 async def test_what_a_step_raises_ends_the_run_and_is_told(bench, place, fail) -> None:
     if place is model and fail is exit_process:
-        pytest.skip("LangChain asks such a model in a task of the worker's loop, so the worker ends")
+        pytest.skip("LangChain asks such a model in a task, which ends the loop: see test_worker_process.py")
 
     error = await failure_of(bench(place(fail), Failing(fail=fail) if place is model else ORDERING), {"messages": []})
 

@@ -75,8 +75,8 @@ async def test_what_would_end_the_process_ends_the_run_alone(bench, raised, is_a
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ({"x": "\ud83d"}, "surrogates not allowed"),
-        ({"x": object()}, "can't be written as JSON"),
+        ({"x": "\ud83d"}, "The result of the run can't be written as JSON at output.x: "),
+        ({"x": [1, {"y": object()}]}, "output.x[1].y can't be written as JSON: "),
         ({"x": nested(230)}, "The result of the run can't be read"),
         ({"x": nested(2_000)}, "of the state can't be copied: RecursionError"),
         ({"x": threading.Lock()}, "of the state can't be copied: TypeError"),
