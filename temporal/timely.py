@@ -2,7 +2,9 @@
 
 A query may come to a worker that does not have the run, while events wait for their workflow task. The SDK then hands
 these events to the run as well, with the time and the history's length as of the task before, and keeps the run. What
-it decides so is not what a replay decides: a nondeterminism error, for ever. So such a run answers, and is dropped.
+it decides so is not what a replay decides: a nondeterminism error, for ever. Or what is left of it can't take the next
+events: the SDK keeps it, answers nothing more that it is asked, and never ends the worker. So such a run answers, and
+is dropped.
 """
 
 from __future__ import annotations
