@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -90,17 +90,15 @@ async def _lived(client: Client, workers: Workers, options: argparse.Namespace, 
             return await Clients(client, kind, f"{kind}-{options.seed}-{number}", random, report).live(calm)
 
     async def disturb() -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(workers.have_mishaps(), options.seconds)
+        await workers.have_mishaps(options.seconds)
         report.say("no mishaps any more")
         calm.set()
 
-    disturbing = asyncio.create_task(disturb())
-    try:
-        return [*await asyncio.gather(*map(live, range(options.runs)))]
-    finally:
+    async with asyncio.TaskGroup() as group:
+        disturbing = group.create_task(disturb())
+        runs = await asyncio.gather(*map(live, range(options.runs)))
         disturbing.cancel()
-        await asyncio.wait({disturbing})
+    return [*runs]
 
 
 async def _judge(client: Client, runs: list[Run], folder: Path, report: Report) -> None:

@@ -80,9 +80,9 @@ class Clients:
         """What clients do, until the run has ended."""
         fate = self._random.random()
         doing = [self._answer(handle)]
-        if fate < 0.3:
+        if fate < 0.4:
             doing.append(self._cancel(handle, run))
-        elif fate < 0.37:
+        elif fate < 0.45:
             doing.append(self._terminate(handle, run))
         if self._kind == "thread":
             doing.append(self._talk(handle))

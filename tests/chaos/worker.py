@@ -14,6 +14,7 @@ from temporal.converter import DATA_CONVERTER
 from temporal.settings import Settings, WorkerSettings
 from temporal.worker import make_worker
 from tests.chaos.agents import AGENTS, Planned
+from tests.chaos.workers import AT_WORK_NOW
 
 
 async def main(address: str, queue: str, cached: str) -> None:
@@ -28,6 +29,8 @@ async def main(address: str, queue: str, cached: str) -> None:
         chat_model=lambda _id: Planned(),
     )
     async with worker:
+        sys.stdout.write(f"{AT_WORK_NOW}\n")
+        sys.stdout.flush()
         await stop.wait()
 
 

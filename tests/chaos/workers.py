@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -18,11 +19,18 @@ from tests.chaos import ledger
 from tests.chaos.report import Report
 
 QUEUE = "chaos"
+
+AT_WORK_NOW = "This worker is at work."
+"""What it says when it is."""
+
 AT_WORK = 2
 """Workers that are kept running."""
 
 PAUSE = (2.0, 6.0)
 """Seconds between two mishaps."""
+
+ALL = 0.3
+"""How often a mishap befalls all workers at once."""
 
 FREEZE = (1.0, 7.0)
 """Seconds that a worker is frozen: some lose their steps by it, and some do not."""
@@ -53,14 +61,16 @@ class Workers:
         if left := [pid for pid in self._tool_processes() if _leads_a_group(pid)]:
             self._report.violation(f"Processes of tools live on when their workers have ended: {left}")
 
-    async def have_mishaps(self) -> None:
-        """One after another, until it is cancelled."""
+    async def have_mishaps(self, seconds: float) -> None:
+        """One after another, for so long. Then all are at work."""
         mishaps: list[Callable[[], None]] = [self._kill, self._stop_one, self._freeze, self._kill_tool]
-        while True:
-            await asyncio.sleep(self._random.uniform(*PAUSE))
-            [mishap] = self._random.choices(mishaps, weights=[3, 2, 2, 3])
-            mishap()
+        over = time.monotonic() + seconds
+        while (pause := self._random.uniform(*PAUSE)) < over - time.monotonic():
+            await asyncio.sleep(pause)
             await self._replace()
+            [mishap] = self._random.choices(mishaps, weights=[3, 2, 3, 2])
+            mishap()
+        await self._replace()
 
     @property
     def _alive(self) -> list[Child]:
@@ -72,27 +82,33 @@ class Workers:
             if worker.exit_code is not None and worker.pid not in self._ended:
                 self._ended.add(worker.pid)
                 self._report.violation(f"A worker ended by itself.\n{worker.crash()}")
-        while len(self._alive) < AT_WORK:
-            number, cached = len(self._all) + 1, self._random.choice(["0", "100", "100", "100"])
-            command = Command(
-                name="A worker",
-                arguments=(sys.executable, "-m", "tests.chaos.worker", self._address, QUEUE, cached),
-                environment=os.environ,
-                log=self._folder / "logs" / f"worker-{number}.log",
-            )
-            self._all.append(await self._supervisor.run(command))
+        for _ in range(AT_WORK - len(self._alive)):
+            await self._start()
+
+    async def _start(self) -> None:
+        """It is at work when this returns: what is killed before that has nothing to lose."""
+        number, cached = len(self._all) + 1, self._random.choice(["0", "100", "100", "100"])
+        command = Command(
+            name="A worker",
+            arguments=(sys.executable, "-m", "tests.chaos.worker", self._address, QUEUE, cached),
+            environment=os.environ,
+            log=self._folder / "logs" / f"worker-{number}.log",
+        )
+        self._all.append(worker := await self._supervisor.run(command))
+        while worker.exit_code is None and AT_WORK_NOW not in command.log.read_text():
+            await asyncio.sleep(0.1)
 
     def _kill(self) -> None:
-        worker = self._random.choice(self._alive)
-        self._report.say(f"kill -9 of worker {worker.pid}")
-        self._ended.add(worker.pid)
-        worker.kill()
+        for worker in self._chosen():
+            self._report.say(f"kill -9 of worker {worker.pid}")
+            self._ended.add(worker.pid)
+            worker.kill()
 
     def _stop_one(self) -> None:
-        worker = self._random.choice(self._alive)
-        self._report.say(f"worker {worker.pid} is told to end")
-        self._ended.add(worker.pid)
-        self._do_later(self._stop(worker))
+        for worker in self._chosen():
+            self._report.say(f"worker {worker.pid} is told to end")
+            self._ended.add(worker.pid)
+            self._do_later(self._stop(worker))
 
     async def _stop(self, worker: Child) -> None:
         self._ended.add(worker.pid)
@@ -104,15 +120,16 @@ class Workers:
             )
 
     def _freeze(self) -> None:
-        worker, seconds = self._random.choice(self._alive), self._random.uniform(*FREEZE)
-        self._report.say(f"worker {worker.pid} is frozen for {seconds:.1f} s")
-        _signal(worker.pid, signal.SIGSTOP)
+        for worker in self._chosen():
+            seconds = self._random.uniform(*FREEZE)
+            self._report.say(f"worker {worker.pid} is frozen for {seconds:.1f} s")
+            _signal(worker.pid, signal.SIGSTOP)
+            self._do_later(_thaw(worker, seconds))
 
-        async def thaw() -> None:
-            await asyncio.sleep(seconds)
-            _signal(worker.pid, signal.SIGCONT)
-
-        self._do_later(thaw())
+    def _chosen(self) -> list[Child]:
+        """One, or now and then all."""
+        alive = self._alive
+        return alive if self._random.random() < ALL else self._random.sample(alive, 1)
 
     def _kill_tool(self) -> None:
         """A process in which a tool is at work."""
@@ -134,6 +151,11 @@ class Workers:
         task = asyncio.create_task(work)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+
+
+async def _thaw(worker: Child, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    _signal(worker.pid, signal.SIGCONT)
 
 
 def _leads_a_group(pid: int) -> bool:
