@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +25,11 @@ AT_WORK_NOW = "This worker is at work."
 
 AT_WORK = 2
 """Workers that are kept running."""
+
+CACHED = ("3", "100", "100", "100")
+"""Runs that a worker keeps, fewer than there are or all. With none, the SDK drops runs whose local steps are under way:
+a task of theirs fails, and is tried again.
+"""
 
 PAUSE = (2.0, 6.0)
 """Seconds between two mishaps."""
@@ -47,7 +52,7 @@ class Workers:
         self._random = random
         self._report = report
         self._all: list[Child] = []
-        self._ended: set[int] = set()
+        self._ended: set[Child] = set()
         """Those that were told to end."""
         self._later: set[asyncio.Task[None]] = set()
 
@@ -58,12 +63,12 @@ class Workers:
         yield
         await asyncio.gather(*self._later)
         await asyncio.gather(*(self._stop(worker) for worker in self._alive))
-        if left := [pid for pid in self._tool_processes() if _leads_a_group(pid)]:
+        if left := self._tool_processes():
             self._report.violation(f"Processes of tools live on when their workers have ended: {left}")
 
     async def have_mishaps(self, seconds: float) -> None:
         """One after another, for so long. Then all are at work."""
-        mishaps: list[Callable[[], None]] = [self._kill, self._stop_one, self._freeze, self._kill_tool]
+        mishaps: list[Callable[[], None]] = [self._kill, self._tell_to_end, self._freeze, self._kill_tool]
         over = time.monotonic() + seconds
         while (pause := self._random.uniform(*PAUSE)) < over - time.monotonic():
             await asyncio.sleep(pause)
@@ -74,20 +79,20 @@ class Workers:
 
     @property
     def _alive(self) -> list[Child]:
-        return [worker for worker in self._all if worker.exit_code is None and worker.pid not in self._ended]
+        return [worker for worker in self._all if worker.exit_code is None and worker not in self._ended]
 
     async def _replace(self) -> None:
         """Starts as many as are missing, and tells of those that were missing unasked."""
         for worker in self._all:
-            if worker.exit_code is not None and worker.pid not in self._ended:
-                self._ended.add(worker.pid)
+            if worker.exit_code is not None and worker not in self._ended:
+                self._ended.add(worker)
                 self._report.violation(f"A worker ended by itself.\n{worker.crash()}")
         for _ in range(AT_WORK - len(self._alive)):
             await self._start()
 
     async def _start(self) -> None:
         """It is at work when this returns: what is killed before that has nothing to lose."""
-        number, cached = len(self._all) + 1, self._random.choice(["0", "100", "100", "100"])
+        number, cached = len(self._all) + 1, self._random.choice(CACHED)
         command = Command(
             name="A worker",
             arguments=(sys.executable, "-m", "tests.chaos.worker", self._address, QUEUE, cached),
@@ -101,18 +106,18 @@ class Workers:
     def _kill(self) -> None:
         for worker in self._chosen():
             self._report.say(f"kill -9 of worker {worker.pid}")
-            self._ended.add(worker.pid)
+            self._ended.add(worker)
             worker.kill()
 
-    def _stop_one(self) -> None:
+    def _tell_to_end(self) -> None:
         for worker in self._chosen():
             self._report.say(f"worker {worker.pid} is told to end")
-            self._ended.add(worker.pid)
+            self._ended.add(worker)
             self._do_later(self._stop(worker))
 
     async def _stop(self, worker: Child) -> None:
-        self._ended.add(worker.pid)
-        _signal(worker.pid, signal.SIGCONT)
+        self._ended.add(worker)
+        _signal(worker, signal.SIGCONT)
         await worker.stop(grace=STOPPING)
         if worker.exit_code == -signal.SIGKILL:
             self._report.violation(
@@ -123,7 +128,7 @@ class Workers:
         for worker in self._chosen():
             seconds = self._random.uniform(*FREEZE)
             self._report.say(f"worker {worker.pid} is frozen for {seconds:.1f} s")
-            _signal(worker.pid, signal.SIGSTOP)
+            _signal(worker, signal.SIGSTOP)
             self._do_later(_thaw(worker, seconds))
 
     def _chosen(self) -> list[Child]:
@@ -132,20 +137,18 @@ class Workers:
         return alive if self._random.random() < ALL else self._random.sample(alive, 1)
 
     def _kill_tool(self) -> None:
-        """A process in which a tool is at work."""
-        ended = {(entry.key, entry.attempt) for entry in ledger.read() if entry.what == "ended"}
-        at_work = [
-            entry.pid
-            for entry in ledger.read()
-            if entry.what == "began" and (entry.key, entry.attempt) not in ended and _leads_a_group(entry.pid)
-        ]
-        if tools := sorted({*at_work} & self._tool_processes()):
-            pid = self._random.choice(tools)
+        """The process of a tool that is at work, where there is one."""
+        entries, tools = ledger.read(), self._tool_processes()
+        ended = {(entry.key, entry.attempt) for entry in entries if entry.what == "ended"}
+        begun = {entry.pid for entry in entries if entry.what == "began" and (entry.key, entry.attempt) not in ended}
+        if choice := sorted(begun & tools) or sorted(tools):
+            pid = self._random.choice(choice)
             self._report.say(f"kill -9 of tool process {pid}")
-            _signal(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
     def _tool_processes(self) -> set[int]:
-        return {entry.pid for entry in ledger.read()} - {worker.pid for worker in self._all}
+        noted = {entry.pid for entry in ledger.read()} - {worker.pid for worker in self._all}
+        return {pid for pid in noted if _is_ours(pid)}
 
     def _do_later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -155,17 +158,17 @@ class Workers:
 
 async def _thaw(worker: Child, seconds: float) -> None:
     await asyncio.sleep(seconds)
-    _signal(worker.pid, signal.SIGCONT)
+    _signal(worker, signal.SIGCONT)
 
 
-def _leads_a_group(pid: int) -> bool:
-    """As processes of tools do."""
+def _signal(worker: Child, number: signal.Signals) -> None:
+    if worker.exit_code is None:
+        os.kill(worker.pid, number)
+
+
+def _is_ours(pid: int) -> bool:
+    """The number of a process that has ended may be another's by now. Without /proc none is known to be ours."""
     try:
-        return os.getpgid(pid) == pid
-    except ProcessLookupError:
+        return os.environ[ledger.LEDGER].encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
         return False
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
