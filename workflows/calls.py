@@ -234,7 +234,7 @@ class Calls:
     def forget(self, steps: Mapping[str, int]) -> None:
         """Drops the calls of tasks that are over. `steps` says at which step each living graph stands."""
         for namespace, task in [*self._tasks.items()]:
-            step = steps.get(_graph(namespace))
+            step = _step(namespace, steps)
             if not any(call.running or call.step - 1 == step for call in task.calls):
                 self._over += _made(task.calls)
                 del self._tasks[namespace]
@@ -271,6 +271,10 @@ def _question_id(key: str, number: int) -> str:
     return hashlib.sha256(f"{key} {number}".encode()).hexdigest()[:32]
 
 
-def _graph(namespace: str) -> str:
-    """The namespace of the graph that a task belongs to."""
-    return namespace.rpartition("|")[0]
+def _step(namespace: str, steps: Mapping[str, int]) -> int | None:
+    """Where the graph stands that a task belongs to, be it by way of other functional tasks."""
+    while namespace:
+        namespace = namespace.rpartition("|")[0]
+        if namespace in steps:
+            return steps[namespace]
+    return None

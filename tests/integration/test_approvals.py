@@ -11,6 +11,7 @@ from langchain.agents import create_agent
 from langchain.tools import ToolRuntime
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import tool
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel
@@ -171,6 +172,35 @@ async def test_the_tool_s_word_goes_before_the_agent_s(bench, of_agent, of_tool,
         await handle.result()
 
     assert till.amounts == [5]
+
+
+async def test_a_call_in_a_functional_task_is_approved_once(bench, cached_workflows) -> None:
+    till = Till()
+
+    def build(resources: Resources) -> Any:
+        @task
+        async def pay_one(amount: int) -> str:
+            said: str = await resources.tools[0].ainvoke({"amount": amount})
+            return said
+
+        @entrypoint()
+        async def pay_all(amounts: list[int]) -> list[str]:
+            return [await pay_one(amount) for amount in amounts]
+
+        return pay_all
+
+    made = bench(Agent("payer", build, tools=[till.pay(approve="always")]), paying(), cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start([1, 2])
+        for _ in range(2):
+            [question] = await questions_of(handle)
+            await handle.execute_update("answer", args=[question["id"], True])
+        result = await handle.result()
+
+    assert result["output"] == ["paid 1", "paid 2"]
+    assert till.amounts == [1, 2]
+    await made.replayed(handle)
 
 
 # Who
