@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.approvals import DECISIONS, Decided, Decisions, WantedApproval
 from activities.bodies import in_thread
 from activities.failures import last_frames, translate
 from activities.heartbeats import REPORTED
@@ -53,7 +54,8 @@ class NodeRequest(BaseModel):
     """`input` is what the node is given, encoded; of a task, its arguments, the positional ones by their place.
 
     `answers` are those to the interrupts that the node has raised so far, `inner_answers` those to the interrupts of
-    graphs that it runs itself. `calls` are what is noted of the tool calls that it had made by then.
+    graphs that it runs itself. `calls` are what is noted of the tool calls that it had made by then, `decisions` what
+    people decided of others, and `facts` what rules of approval see of the run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,21 +75,25 @@ class NodeRequest(BaseModel):
     answers: list[Any] = []
     inner_answers: list[Any] = []
     calls: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
+    decisions: dict[str, Decided] = Field(default={}, exclude_if=operator.not_)
+    facts: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
 
 
 class NodeResponse(BaseModel):
     """`value` is what the node returned, the value of an interrupt, of its own or of a graph that it ran, or a command
     for a graph around its own. `written` is what it gave to the stream writer. All of them are encoded. `answer_schema`
-    says what the answer to the interrupt must be, where the node does; `calls` are what is noted of its tool calls.
+    says what the answer to the interrupt must be, where the node does; `calls` are what is noted of its tool calls,
+    `wanted` is the one that must be approved before the node can go on.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["value", "interrupt", "inner_interrupt", "parent_command"] = "value"
+    kind: Literal["value", "interrupt", "inner_interrupt", "parent_command", "approval"] = "value"
     value: Any = None
     written: list[Any] = []
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
     calls: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
+    wanted: WantedApproval | None = Field(default=None, exclude_if=operator.not_)
 
 
 def graph_types(agent: Agent, graph: Pregel[Any, Any, Any, Any], parts: Iterable[Part]) -> Types:
@@ -161,6 +167,7 @@ class NodeCalls:
         config = _config(request, part, live.types, written, store)
         keys = _keys(request)
         TASK_KEYS.set(keys)
+        DECISIONS.set(Decisions(request.decisions, request.facts))
         notes = REPORTED.get().notes
         notes |= {**request.calls, **notes}
         value = decode(given["input"], live.types)
@@ -174,9 +181,10 @@ class NodeCalls:
             raise _judged(error, part.retry_policy).with_traceback(last_frames(error.__traceback__)) from None
         await keys.calls_ended()
         name = activity.info().activity_type
-        told, said = encode(value, path=name), encode([*written], path=f"{name} wrote")
-        calls = notes if kind in ("interrupt", "inner_interrupt") else {}  # then the node begins anew
-        return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema, calls=calls)
+        wanted = value if isinstance(value, WantedApproval) else None
+        told, said = encode(None if wanted else value, path=name), encode([*written], path=f"{name} wrote")
+        calls = notes if kind in ("interrupt", "inner_interrupt", "approval") else {}  # then the node begins anew
+        return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema, calls=calls, wanted=wanted)
 
 
 def _keys(request: NodeRequest) -> TaskKeys:
@@ -186,7 +194,7 @@ def _keys(request: NodeRequest) -> TaskKeys:
     return TaskKeys(info.namespace, info.workflow_id or "", namespace, request.node)
 
 
-Kind = Literal["value", "interrupt", "inner_interrupt", "parent_command"]
+Kind = Literal["value", "interrupt", "inner_interrupt", "parent_command", "approval"]
 
 
 def _live(agent: Agent, resources: Resources) -> _Live:
@@ -212,6 +220,8 @@ async def _outcome(part: Part, given: Any, config: RunnableConfig) -> tuple[Kind
         return "value", await _run(part, arguments(given) if part.is_task else given, config), None
     except GraphInterrupt as pause:
         [question, *_] = pause.args[0]
+        if isinstance(question.value, WantedApproval):
+            return "approval", question.value, None
         return "interrupt" if is_own(pause) else "inner_interrupt", question.value, question.response_schema
     except ParentCommand as command:
         return "parent_command", command.args[0], None

@@ -20,12 +20,13 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from temporalio import activity
 
+from activities.approvals import Approving, tell_bodies_the_call
 from activities.effects import keyed, reconciling
 from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS
 from activities.tool import body_of, chosen_by_model, types_of
 from activities.wire import decode, encode
-from agents.errors import FatalError, OutcomeUnknown, UnsupportedValue
+from agents.errors import OutcomeUnknown, UnsupportedValue
 from agents.idempotency import CALL_KEY
 from agents.options import Done, tool_options
 
@@ -72,7 +73,7 @@ def called_in_nodes(agent: Agent, bodies: Bodies) -> list[BaseTool]:
                 types,
                 bodies,
                 chosen_by_model(tool),
-                needs_approval=options.approval(agent.approve).when != "never",
+                Approving(tool, types, options.approval(agent.approve)),
             )
         )
         for tool in agent.tools
@@ -85,6 +86,7 @@ def _with_bodies_around(calls: _Calls) -> BaseTool:
     names = [name for name in ("func", "coroutine") if getattr(tool, name, None)]
     for name in names or ["_run", *(["_arun"] if body_of(tool)[1] else [])]:
         object.__setattr__(copied, name, calls.around(getattr(tool, name)))  # a class's own method is no field
+    tell_bodies_the_call(copied)
     return copied
 
 
@@ -97,68 +99,76 @@ class _Calls:
     types: Types
     bodies: Bodies
     chosen: frozenset[str] | None
-    needs_approval: bool
+    approving: Approving
 
     def around(self, body: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
-            with self._begun(kwargs) as key:
+            with self._begun(args, kwargs) as key:
                 if key is None:
                     return body(*args, **kwargs)
-                if known := _now(self._known(key)):
-                    return known[0]
+                if given := _now(self._given(key)):
+                    return self.approving.remarked(key, given[0])
                 try:
-                    value = body(*args, **kwargs)
+                    value = body(*args, **kwargs | self.approving.edited(key))
                 except Exception:
                     _now(self._forget(key))
                     raise
                 _now(self._keep(key, value))
-                return value
+                return self.approving.remarked(key, value)
 
         @functools.wraps(body)
         async def arun(*args: Any, **kwargs: Any) -> Any:
-            with self._begun(kwargs) as key:
+            with self._begun(args, kwargs) as key:
                 if key is None:
                     return await body(*args, **kwargs)
-                if known := await self._known(key):
-                    return known[0]
+                if given := await self._given(key):
+                    return self.approving.remarked(key, given[0])
                 try:
-                    value = await body(*args, **kwargs)
+                    value = await body(*args, **kwargs | self.approving.edited(key))
                 except Exception:
                     await self._forget(key)
                     raise
                 await self._keep(key, value)
-                return value
+                return self.approving.remarked(key, value)
 
         return arun if inspect.iscoroutinefunction(body) else run
 
     @contextmanager
-    def _begun(self, arguments: dict[str, Any]) -> Iterator[str | None]:
-        """The body finds its key. Gives it where the call is noted."""
+    def _begun(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str | None]:
+        """The body finds its key. Gives it where more than the body is to be thought of. Raises `GraphInterrupt`."""
         keys = TASK_KEYS.get()
         if keys is None or _CALLING.get() is self.tool:
             yield None
             return
-        if self.needs_approval:
-            raise FatalError(
-                f"Calls of tool {self.tool.name!r} may have to wait for a person's approval, for which a node that "
-                "runs as an activity can't ask. Call it where the graph runs, or declare it with `approve='never'`."
-            )
-        told = {name: value for name, value in arguments.items() if self.chosen is None or name in self.chosen}
+        told = {name: value for name, value in kwargs.items() if self.chosen is None or name in self.chosen}
+        told |= {str(place): value for place, value in enumerate(args)}
         key = keys.take(self.tool.name, told)
+        if "value" not in REPORTED.get().notes.get(key, ()):
+            self.approving.ask_where_undecided(key, told)
         calling, holding = _CALLING.set(self.tool), CALL_KEY.set(key)
         try:
-            if self.options.repeatable and not self.options.compensate:
-                yield None
-            else:
+            if self.is_noted or self.approving.may_ask:
                 with keys.call():
                     yield key
+            else:
+                yield None
         finally:
             CALL_KEY.reset(holding)
             _CALLING.reset(calling)
 
+    @property
+    def is_noted(self) -> bool:
+        return not self.options.repeatable or self.options.compensate is not None
+
+    async def _given(self, key: str) -> tuple[Any] | None:
+        """What is given in place of what the body would. `None` where it is to begin now, which is noted."""
+        if rejection := self.approving.rejection(key):
+            return rejection
+        return await self._known(key) if self.is_noted else None
+
     async def _known(self, key: str) -> tuple[Any] | None:
-        """What the call gave before. `None` where it is to begin now, which is noted."""
+        """What the call gave before."""
         reported = REPORTED.get()
         noted = reported.notes.get(key)
         if noted and "value" in noted:
@@ -191,6 +201,8 @@ class _Calls:
                 )
 
     async def _keep(self, key: str, value: Any) -> None:
+        if not self.is_noted:
+            return
         reported = REPORTED.get()
         try:
             reported.notes[key] = {"value": encode(value, path=f"The result of {self.tool.name}")}
@@ -203,6 +215,8 @@ class _Calls:
 
     async def _forget(self, key: str) -> None:
         """A body that raises is over: it has said what happened, and the node's next attempt may call it again."""
+        if not self.is_noted:
+            return
         reported = REPORTED.get()
         del reported.notes[key]
         await self._tell(key, "raised")

@@ -1,77 +1,50 @@
-"""Whether a call of a tool must be approved, and what the model is told of arguments that a person changed."""
+"""Calls of tools that wait for a person's approval. Runs in workflows."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import ToolMessage
-from langgraph.types import Command
+from langgraph.types import Interrupt
 
-from agents.errors import PerdureError
-from agents.exchange import plain
+from activities.approvals import Decided
+from activities.wire import decode, encode
+from agents.approving import judged
+from workflows.answers import APPROVAL
+from workflows.calls import arguments_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from activities.wire import Types
     from agents.approval import Approval
+    from workflows.calls import Ask, Call
     from workflows.run import Run
 
 
-def judged(
-    run: Run, approval: Approval, tool: str, effect: str, arguments: Callable[[], Any]
-) -> tuple[bool, dict[str, str]]:
-    """Whether a person must be asked, and what the question says of the reason. What goes wrong asks."""
-    if (rule := approval.rule) is None:
-        return approval.when == "always", {}
-    try:
-        asks, fault = rule.asks(_facts(run, tool, effect, plain(arguments(), "arguments")))
-    except PerdureError as error:
-        asks, fault = True, str(error)
-    return asks, {"rule": rule.text, **({"rule_failed": fault} if fault else {})}
+def approve_or_ask(
+    run: Run, call: Call, approval: Approval, *, effect: str, shown: dict[str, Any], types: Types, node: str | None
+) -> None:
+    """No effect starts before this call, with these arguments, was approved, or need not be."""
+    asks, remarks = judged(approval, run.facts, call.tool, effect, lambda: decode(shown, types))
+    if not asks or run.questions.clears(call.tool, node, call.digest):
+        call.approved = True
+    else:
+        call.ask("approval", encode({**question_about(call, "approval", shown, APPROVAL), **remarks}), node=node)
 
 
-def _facts(run: Run, tool: str, effect: str, arguments: Any) -> dict[str, Any]:
-    """What rules see. Whose run it is the run's input says, or else its context."""
-    context, usage = run.request.context or {}, run.usage
+def decided(call: Call) -> Decided:
+    """What a node that is an activity is told of a call that it has asked for."""
+    return Decided(edited=call.edited, rejected=decode(call.outcome.value, {}) if call.outcome else None)
+
+
+def question_about(call: Call, kind: str, shown: dict[str, Any], answers: str) -> dict[str, Any]:
     return {
-        "tool": tool,
-        "arguments": arguments,
-        "effect": effect,
-        "tenant": run.request.tenant or context.get("tenant"),
-        "user": run.request.user or context.get("user"),
-        "cost": {**usage.model_dump(), "tokens": usage.input_tokens + usage.output_tokens},
+        "kind": kind,
+        "tool": call.tool,
+        "arguments": shown if call.edited is None else call.edited,
+        "digest": call.digest if call.edited is None else arguments_digest(call.tool, call.edited),
+        "key": call.key,
+        "answers": answers,
     }
 
 
-def remarked(value: Any, edited: Any, *, has_artifact: bool) -> Any:
-    """The result, with a word on the arguments that a person put in place of those which the model remembers."""
-    remark = f"A person changed the arguments before this call was carried out, to {shown(edited)}."
-    if has_artifact and isinstance(value, (list, tuple)):
-        content, *artifact = value
-        return (_with_remark(content, remark), *artifact)
-    return _with_remark(value, remark)
-
-
-def _with_remark(content: Any, remark: str) -> Any:
-    """`content` as LangChain would write it into the message, and the remark after it."""
-    match content:
-        case ToolMessage():
-            return content.model_copy(update={"content": _with_remark(content.content, remark)})
-        case Command(update={"messages": [*messages], **others}):
-            marked = [_with_remark(each, remark) if isinstance(each, ToolMessage) else each for each in messages]
-            return replace(content, update={**others, "messages": marked})
-        case Command():
-            return content
-        case [*blocks] if all(isinstance(block, (str, dict)) for block in blocks):
-            return [*blocks, {"type": "text", "text": remark}]
-        case _:
-            return f"{content if isinstance(content, str) else shown(content)}\n\n{remark}"
-
-
-def shown(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        return str(value)
+def interrupt_of(ask: Ask, types: Types) -> Interrupt[Any]:
+    return Interrupt(decode(ask.value, types), id=ask.id, response_schema=ask.answer_schema)

@@ -216,6 +216,18 @@ class Calls:
         task.calls.append(call)
         return call
 
+    def of_node(self, place: Place, key: str, tool: str, digest: str, *, shown: str) -> Call:
+        """One of a node that is an activity, which makes the keys of its calls itself."""
+        task = self._tasks.setdefault(place.namespace, Task())
+        call = next((call for call in task.calls if call.key == key), None)
+        if call is None:
+            call = Call(key=key, tool=tool, digest=digest, step=place.step, checkpoint=place.checkpoint, shown=shown)
+            task.calls.append(call)
+        return call
+
+    def of_task(self, namespace: str) -> list[Call]:
+        return self._tasks[namespace].calls if namespace in self._tasks else []
+
     def asking(self, identifier: str) -> Call | None:
         """The call whose question this is; a node's own questions are LangGraph's."""
         return next((call for call in self if call.question and call.question.id == identifier), None)

@@ -14,13 +14,13 @@ from langchain_core.messages import ToolMessage
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.runtime import get_runtime
-from langgraph.types import Interrupt
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as StepTimeoutError
 
 from activities.effects import EffectResponse
 from activities.tool import ToolRequest, ToolResponse
 from activities.wire import decode, encode
+from agents.approving import remarked, shown
 from agents.errors import (
     NotBegun,
     OutcomeUnknown,
@@ -31,9 +31,9 @@ from agents.errors import (
     ToolQuarantined,
     ToolTimedOut,
 )
-from workflows.answers import APPROVAL, UNKNOWN
-from workflows.approving import judged, remarked, shown
-from workflows.calls import Outcome, arguments_digest, failure_of
+from workflows.answers import UNKNOWN
+from workflows.approving import approve_or_ask, interrupt_of, question_about
+from workflows.calls import Outcome, failure_of
 from workflows.events import told_already
 from workflows.raised import origin_of, rebuilt
 from workflows.reconciliation import reconcile
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from activities.wire import Types
     from agents.approval import Approval
     from agents.options import StepOptions, ToolOptions
-    from workflows.calls import Ask, Call
+    from workflows.calls import Call
     from workflows.run import Run
 
 LOST = frozenset(
@@ -83,7 +83,7 @@ class ToolCall:
             if not call.approved and call.question is None:
                 self._approve_or_ask()
             if call.question:
-                raise GraphInterrupt((self._interrupt(call.question),))
+                raise GraphInterrupt((interrupt_of(call.question, self.types),))
             await call.advance(self._start if call.outcome is None else self._settle)
         outcome = call.outcome
         if self.options.effect == "read":
@@ -91,18 +91,15 @@ class ToolCall:
         return self._given(outcome)
 
     def _approve_or_ask(self) -> None:
-        """No effect starts before this call, with these arguments, was approved, or need not be."""
-        call = self.call
-        asks, remarks = judged(
-            self.run, self.approval, call.tool, self.options.effect, lambda: decode(self.shown, self.types)
+        approve_or_ask(
+            self.run,
+            self.call,
+            self.approval,
+            effect=self.options.effect,
+            shown=self.shown,
+            types=self.types,
+            node=self.node,
         )
-        if not asks or self.run.questions.clears(call.tool, self.node, call.digest):
-            call.approved = True
-        else:
-            call.ask("approval", encode({**self._question("approval", APPROVAL), **remarks}), node=self.node)
-
-    def _interrupt(self, ask: Ask) -> Interrupt[Any]:
-        return Interrupt(decode(ask.value, self.types), id=ask.id, response_schema=ask.answer_schema)
 
     async def _start(self) -> None:
         call = self.call
@@ -211,7 +208,8 @@ class ToolCall:
             case "fail_run":
                 self.call.outcome = failure_of(OutcomeUnknown(self.call.unknown))
             case "ask_person":
-                self.call.ask("unknown", encode(self._question("unknown_outcome", UNKNOWN)), node=self.node)
+                question = question_about(self.call, "unknown_outcome", self.shown, UNKNOWN)
+                self.call.ask("unknown", encode(question), node=self.node)
             case policy:
                 assert_never(policy)
 
@@ -248,17 +246,6 @@ class ToolCall:
         if self.call.edited is None or self.request.call_id is None:
             return value
         return remarked(value, self.call.edited, has_artifact=self.has_artifact)
-
-    def _question(self, kind: str, answers: str) -> dict[str, Any]:
-        call = self.call
-        return {
-            "kind": kind,
-            "tool": self.request.tool,
-            "arguments": self.shown if call.edited is None else call.edited,
-            "digest": call.digest if call.edited is None else arguments_digest(call.tool, call.edited),
-            "key": call.key,
-            "answers": answers,
-        }
 
 
 def _step_of(error: BaseException) -> ActivityError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from types import FunctionType
@@ -11,7 +12,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from langgraph.config import get_config
 from langgraph.constants import START
-from langgraph.errors import ParentCommand
+from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.pregel import Pregel
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import RetryPolicy, interrupt
@@ -19,19 +20,24 @@ from langgraph.types import RetryPolicy, interrupt
 from activities.node import NodeRequest, NodeResponse, arguments, graph_types
 from activities.wire import decode, encode
 from agents.graph import activity_name, activity_parts
+from agents.options import tool_options
+from workflows.approving import approve_or_ask, decided, interrupt_of
+from workflows.calls import arguments_digest
 from workflows.events import told_already
 from workflows.options import read_options
 from workflows.run import current_run
-from workflows.steps import async_only, execute_step
-from workflows.tool import plain, take_messages
+from workflows.steps import async_only, execute_step, shorten
+from workflows.tool import place_of, plain, take_messages
 from workflows.within import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from activities.approvals import WantedApproval
     from activities.wire import Types
     from agents.agent import Agent
     from agents.graph import AnyGraph, Part
+    from workflows.calls import Place
     from workflows.options import ActivityOptions
 from workflows.run import Run
 
@@ -50,16 +56,28 @@ class Step:
     types: Types
     metadata: Mapping[str, Any]
     is_task: bool
+    has_rules: bool
 
     async def call(self, given: Any) -> Any:
         """One call of the node, as often as it must start again to be told another answer."""
         run = current_run()
         request = self._request(run, given)
-        asked = run.asked.setdefault(f"{request.metadata.get('langgraph_checkpoint_ns', '')} {self.activity}", [])
-        answers = [(inner, interrupt(question, response_schema=schema)) for inner, question, schema, *_ in asked]
+        place = place_of(run, get_config())
+        asked = run.asked.setdefault(f"{place.namespace} {self.activity}", [])
+        answers = [
+            (inner, interrupt(question, response_schema=schema))
+            for inner, question, schema, *_ in asked
+            if inner is not None
+        ]
         while True:
-            calls = asked[-1][3] if asked and asked[-1][3:] else {}
-            response = await self._execute(run, request.model_copy(update={"calls": calls}), given, answers)
+            made = run.calls.of_task(place.namespace)
+            if question := next((call.question for call in made if call.question), None):
+                raise GraphInterrupt((interrupt_of(question, self.types),))
+            known = {
+                "calls": asked[-1][3] if asked and asked[-1][3:] else {},
+                "decisions": {call.key: decided(call) for call in made},
+            }
+            response = await self._execute(run, request.model_copy(update=known), given, answers)
             value = decode(response.value, self.types)
             with told_already():
                 for item in response.written:
@@ -73,6 +91,24 @@ class Step:
                     inner = response.kind == "inner_interrupt"
                     asked.append((inner, value, response.answer_schema, response.calls))
                     answers.append((inner, interrupt(value, response_schema=response.answer_schema)))
+                case "approval":
+                    asked.append((None, None, None, response.calls))
+                    assert response.wanted is not None  # noqa: S101 -- it comes with one
+                    self._approve_or_ask(run, place, response.wanted)
+
+    def _approve_or_ask(self, run: Run, place: Place, wanted: WantedApproval) -> None:
+        tool, shown = run.agent.tool(wanted.tool), wanted.arguments
+        options, digest = tool_options(tool), arguments_digest(wanted.tool, shown)
+        summary = shorten(json.dumps(shown, ensure_ascii=False))
+        approve_or_ask(
+            run,
+            run.calls.of_node(place, wanted.key, wanted.tool, digest, shown=summary),
+            options.approval(run.agent.approve),
+            effect=options.effect,
+            shown=shown,
+            types=self.types,
+            node=(get_config().get("metadata") or {}).get("langgraph_node"),
+        )
 
     async def _execute(
         self, run: Run, request: NodeRequest, given: Any, answers: list[tuple[bool, Any]]
@@ -112,6 +148,7 @@ class Step:
             },
             tags=list(config.get("tags") or []),
             recursion_limit=config.get("recursion_limit"),
+            facts=run.facts if self.has_rules else {},
         )
 
     def _summary(self, given: Any) -> str:
@@ -178,6 +215,7 @@ def _step(agent: Agent, part: Part, types: Types) -> Step:
         types=types,
         metadata=part.metadata,
         is_task=part.is_task,
+        has_rules=any(tool_options(tool).approval(agent.approve).rule for tool in agent.tools),
     )
 
 

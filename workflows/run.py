@@ -84,6 +84,16 @@ class Run:
         """Whose memories its graph, tools and nodes see. Nothing that graph code can change has a say in it."""
         return scope_of(self.agent.memory, self.request.tenant, self.request.user)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What rules of approval see of it. Whose run it is its input says, or else its context."""
+        context, usage = self.request.context or {}, self.usage
+        return {
+            "tenant": self.request.tenant or context.get("tenant"),
+            "user": self.request.user or context.get("user"),
+            "cost": {**usage.model_dump(), "tokens": usage.input_tokens + usage.output_tokens},
+        }
+
     def used(self, **counts: int) -> None:
         usage = Usage(**counts)
         self.usage = self.usage.plus(usage)

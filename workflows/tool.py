@@ -124,7 +124,9 @@ async def _call_tool(
     shown = {name: value for name, value in request.arguments.items() if told is None or name in told}
     digest = arguments_digest(tool.name, shown)
     summary = _summary(request)
-    call = run.calls.take(_place(run, config), tool.name, digest, repeatable=options.repeatable, shown=shorten(summary))
+    call = run.calls.take(
+        place_of(run, config), tool.name, digest, repeatable=options.repeatable, shown=shorten(summary)
+    )
     return await ToolCall(
         run=run,
         call=call,
@@ -140,7 +142,7 @@ async def _call_tool(
     ).carry_out()
 
 
-def _place(run: Run, config: RunnableConfig) -> Place:
+def place_of(run: Run, config: RunnableConfig) -> Place:
     metadata, execution, info = config.get("metadata") or {}, get_runtime().execution_info, workflow.info()
     return Place(
         run=(info.workflow_id, info.first_execution_run_id),

@@ -63,6 +63,7 @@ def made(folder: Path) -> list[Agent]:
 
     return [
         Agent("finding", build, tools=[count, durable(reconcile=look_up)(tool(pay))]),
+        Agent("approving", build, tools=[count, durable(effect="destructive", reconcile=look_up)(tool(pay))]),
         Agent("losing", build, tools=[count, tool(pay)]),
         Agent("undoing", build, tools=[count, durable(compensate=undo)(tool(pay))]),
     ]

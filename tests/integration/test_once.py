@@ -13,15 +13,19 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from langchain_core.tools import BaseTool, tool
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
+from langchain_core.tools import BaseTool, ToolException, tool
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
 from langgraph.types import interrupt
 from temporalio.client import WorkflowFailureError
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
 from agents import Agent, Done, Resources, durable, idempotency_key
-from agents.testing import ScriptedModel
+from agents.testing import ScriptedModel, call
 from tests.integration.conftest import PATIENCE, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
 from tests.integration.threads import begin
@@ -298,27 +302,229 @@ async def test_a_result_that_cannot_be_kept_is_unknown_to_the_next_attempt(bench
     assert "`reconcile`" in failure.message
 
 
-async def test_what_must_be_approved_is_refused_where_nobody_can_be_asked(bench) -> None:
-    begun: list[str] = []
-
-    @durable(effect="destructive")
+def wiping(log: list[str], **options: Any) -> BaseTool:
+    @durable(**{"effect": "destructive", **options})
     @tool
-    async def wipe() -> str:
-        """Wipe the disk."""
-        begun.append("wipe")
-        return "wiped"
+    async def wipe(disk: str) -> str:
+        """Wipe a disk."""
+        log.append(disk)
+        return f"wiped {disk}"
 
-    def node(wiping: BaseTool) -> Any:
-        async def settle(_state: MessagesState) -> Any:
-            return {"messages": [("ai", await wiping.ainvoke({}))]}
+    return wipe
+
+
+def asking_tools(*tools: BaseTool) -> Any:
+    """A node that lets LangGraph's own node of tools answer what the message asks for, side by side."""
+    calling = ToolNode(tools)
+
+    async def settle(state: MessagesState) -> Any:
+        disks = state["messages"][-1].text.split()
+        wanted = [call("wipe", f"call-{disk}", disk=disk).tool_calls[0] for disk in disks]
+        return await calling.ainvoke({"messages": [AIMessage("", tool_calls=wanted)]})
+
+    return settle
+
+
+REJECTED = "A person rejected this call of 'wipe'. It was not carried out. The reason: too dear"
+EDITED = 'wiped c\n\nA person changed the arguments before this call was carried out, to {"disk": "c"}.'
+
+
+@pytest.mark.parametrize("place", ["activity", "workflow"])
+@pytest.mark.parametrize(
+    ("reply", "ends"),
+    [
+        (True, ("wiped a", "success", ["a"])),
+        ({"approve": True, "arguments": {"disk": "c"}}, (EDITED, "success", ["c"])),
+        ({"approve": False, "reason": "too dear"}, (REJECTED, "error", [])),
+    ],
+    ids=["approved", "edited", "rejected"],
+)
+async def test_a_call_in_a_node_is_approved_as_elsewhere(
+    bench, cached_workflows, place: str, reply: Any, ends: tuple[str, str, list[str]]
+) -> None:
+    log: list[str] = []
+    agent = agent_of(asking_tools, wiping(log), metadata={"execute_in": place})
+    made = bench(agent, SILENT, cached=cached_workflows)
+
+    async with made.worker():
+        handle = await made.start("a")
+        [question] = await questions_of(handle)
+        before = [*log]
+        await handle.execute_update("answer", args=[question["id"], reply, "anna"])
+        result = await handle.result()
+        [decision] = await handle.query("decisions")
+        messages = (await handle.query("state"))["values"]["messages"]
+
+    assert before == []
+    assert (result["output"], messages[-1]["status"], log) == ends
+    assert messages[-1]["tool_call_id"] == "call-a"
+    assert (question["kind"], question["tool"], question["node"]) == ("approval", "wipe", "settle")
+    assert question["value"]["arguments"] == {"disk": "a"}
+    assert (decision["by"], decision["tool"], bool(decision["digest"])) == (["anna"], "wipe", bool(log))
+    await made.replayed(handle)
+
+
+async def test_calls_side_by_side_are_asked_for_one_after_the_other_and_each_is_made_once(bench) -> None:
+    log: list[str] = []
+    made = bench(agent_of(asking_tools, wiping(log)), SILENT)
+
+    async with made.worker():
+        handle = await made.start("a b c")
+        for reply in (True, False, True):
+            [question] = await questions_of(handle)
+            await handle.execute_update("answer", args=[question["id"], reply])
+        await handle.result()
+        messages = (await handle.query("state"))["values"]["messages"]
+
+    assert sorted(log) == ["a", "c"]
+    assert [message["status"] for message in messages[1:]] == ["success", "error", "success"]
+    await made.replayed(handle)
+
+
+async def test_one_approval_holds_for_similar_calls_in_nodes_too(bench) -> None:
+    log: list[str] = []
+    made = bench(agent_of(asking_tools, wiping(log)), SILENT)
+
+    async with made.worker():
+        handle = await made.start("a b c")
+        [question] = await questions_of(handle)
+        await handle.execute_update("answer", args=[question["id"], {"approve": True, "similar": True}])
+        await handle.result()
+        decisions = await handle.query("decisions")
+
+    assert sorted(log) == ["a", "b", "c"]
+    assert [decision["how"] for decision in decisions] == ["person", "similar", "similar"]
+    await made.replayed(handle)
+
+
+async def test_only_calls_that_a_rule_names_end_the_node(bench) -> None:
+    log: list[str] = []
+    rule = "arguments.disk == 'b' && user == 'anna' && cost.model_calls == 0"
+    made = bench(agent_of(asking_tools, wiping(log, approve=rule)), SILENT)
+
+    async with made.worker():
+        handle = await made.start("a b c", user="anna")
+        [question] = await questions_of(handle)
+        await handle.execute_update("answer", args=[question["id"], True])
+        await handle.result()
+
+    assert question["value"]["arguments"] == {"disk": "b"}
+    assert question["value"]["rule"] == rule
+    assert sorted(log) == ["a", "b", "c"]
+    assert steps(await made.replayed(handle)) == ["shop.settle"] * 2
+
+
+async def test_what_a_node_did_and_asked_before_an_approval_stays(bench, cached_workflows) -> None:
+    log: list[str] = []
+
+    @tool
+    def pay() -> str:
+        """Pay."""
+        log.append("paid")
+        return f"paid {len(log)}"
+
+    def node(paying: BaseTool, wiping: BaseTool) -> Any:
+        def settle(_state: MessagesState) -> Any:
+            name = interrupt("Your name?")
+            said = [paying.invoke({}), asyncio.run(wiping.ainvoke({"disk": "a"})), interrupt("Your town?")]
+            return {"messages": [("ai", f"{name}: {said}")]}
 
         return settle
 
-    failure = await failure_of(bench(agent_of(node, wipe), SILENT), "settle")
+    made = bench(agent_of(node, pay, wiping(log)), SILENT, cached=cached_workflows)
 
-    assert begun == []
-    assert "Calls of tool 'wipe' may have to wait for a person's approval" in failure.message
-    assert "Call it where the graph runs" in failure.message
+    async with made.worker():
+        handle = await made.start("settle")
+        for reply in ("Anna", True, "Bern"):
+            [question] = await questions_of(handle)
+            await handle.execute_update("answer", args=[question["id"], reply])
+        result = await handle.result()
+
+    assert result["output"] == "Anna: ['paid 1', 'wiped a', 'Bern']"
+    assert log == ["paid", "a"]
+    await made.replayed(handle)
+
+
+async def test_a_rejection_is_an_error_to_a_node_that_calls_the_tool_itself(bench) -> None:
+    log: list[str] = []
+
+    def node(wiping: BaseTool) -> Any:
+        async def settle(_state: MessagesState) -> Any:
+            try:
+                return {"messages": [("ai", await wiping.ainvoke({"disk": "a"}))]}
+            except ToolException as error:
+                return {"messages": [("ai", f"{type(error).__name__}: {error}")]}
+
+        return settle
+
+    made = bench(agent_of(node, wiping(log)), SILENT)
+
+    async with made.worker():
+        handle = await made.start("settle")
+        [question] = await questions_of(handle)
+        await handle.execute_update("answer", args=[question["id"], False])
+        result = await handle.result()
+
+    assert result["output"] == "ToolFailed: A person rejected this call of 'wipe'. It was not carried out."
+    assert log == []
+
+
+async def test_an_agent_inside_a_node_has_its_calls_approved(bench) -> None:
+    log: list[str] = []
+
+    def build(resources: Resources) -> Any:
+        worker = create_agent(resources.model(), resources.tools)
+
+        async def settle(state: MessagesState) -> Any:
+            return {"messages": (await worker.ainvoke(state))["messages"]}
+
+        return StateGraph(MessagesState).add_node("settle", settle, metadata=NODE).add_edge(START, "settle")
+
+    script = [call("wipe", "one", disk="a"), call("wipe", "two", disk="b"), AIMessage("done")]
+    made = bench(Agent("shop", build, tools=[wiping(log)]), ScriptedModel(script=script))
+
+    async with made.worker():
+        handle = await made.start("settle")
+        for reply in ({"approve": True, "arguments": {"disk": "c"}}, True):
+            [question] = await questions_of(handle)
+            await handle.execute_update("answer", args=[question["id"], reply])
+        result = await handle.result()
+
+    assert result["output"] == "done"
+    assert log == ["c", "b"]
+    await made.replayed(handle)
+
+
+async def test_a_call_in_a_functional_task_is_approved(bench) -> None:
+    log: list[str] = []
+
+    def build(resources: Resources) -> Any:
+        [wiping] = resources.tools
+
+        @task
+        async def wipe_one(disk: str) -> str:
+            said: str = await wiping.ainvoke({"disk": disk})
+            return said
+
+        @entrypoint()
+        async def wipe_all(disks: list[str]) -> list[str]:
+            return [await wipe_one(disk) for disk in disks]
+
+        return wipe_all
+
+    agent = Agent("shop", build, tools=[wiping(log)], activity_options={"wipe_one": NODE})
+    made = bench(agent, SILENT)
+
+    async with made.worker():
+        handle = await made.start(["a", "b"])
+        for _ in range(2):
+            [question] = await questions_of(handle)
+            await handle.execute_update("answer", args=[question["id"], True])
+        result = await handle.result()
+
+    assert result["output"] == ["wiped a", "wiped b"]
+    assert log == ["a", "b"]
+    await made.replayed(handle)
 
 
 class Trip:
@@ -520,6 +726,7 @@ async def test_a_turn_that_is_rolled_back_undoes_what_its_nodes_did(bench) -> No
     ("agent", "ends"),
     [
         ("finding", "1, paid"),
+        ("approving", "1, paid"),
         ("losing", "'pay' was called in an earlier attempt of this node"),
         ("undoing", "is unknown, so it was not compensated."),
     ],
@@ -532,6 +739,9 @@ async def test_a_worker_that_died_in_a_call_has_left_word_of_it(client, stack, t
     )
 
     first = await asyncio.create_subprocess_exec(*command)
+    if agent == "approving":
+        [question] = await questions_of(handle)
+        await handle.execute_update("answer", args=[question["id"], True])
     await first.wait()
     second = await asyncio.create_subprocess_exec(*command)
     try:
@@ -544,5 +754,5 @@ async def test_a_worker_that_died_in_a_call_has_left_word_of_it(client, stack, t
     assert first.returncode == -signal.SIGKILL
     assert ends in ended
     lines = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
-    assert [line[0] for line in lines] == ["count", "pay"] + ["undo"] * (agent != "finding")
+    assert [line[0] for line in lines] == ["count", "pay"] + ["undo"] * ("1, paid" not in ends)
     assert all(line[1:] == ["1", lines[0][1]] for line in lines[2:])
