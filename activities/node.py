@@ -32,7 +32,7 @@ from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS, TaskKeys
 from activities.late import refuse_unwanted
 from activities.telling import Written
-from activities.tool import MovedMessages, is_own, put_back, task_config, types_of
+from activities.tool import MovedMessages, encode_pushed, is_own, put_back, task_config, types_of
 from activities.wire import Types, decode, encode, hints_of, types_in
 from agents.graph import activity_name, activity_parts, compiled_graph, function_of, task_body
 from agents.memory import SHARED, Scope
@@ -81,9 +81,10 @@ class NodeRequest(BaseModel):
 
 class NodeResponse(BaseModel):
     """`value` is what the node returned, the value of an interrupt, of its own or of a graph that it ran, or a command
-    for a graph around its own. `written` is what it gave to the stream writer. All of them are encoded. `answer_schema`
-    says what the answer to the interrupt must be, where the node does; `calls` are what is noted of its tool calls,
-    `wanted` is the one that must be approved before the node can go on.
+    for a graph around its own. `written` is what it gave to the stream writer, `pushed` to channels of the state beside
+    its update. All of them are encoded. `answer_schema` says what the answer to the interrupt must be, where the node
+    does; `calls` are what is noted of its tool calls, `wanted` is the one that must be approved before the node can go
+    on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +92,7 @@ class NodeResponse(BaseModel):
     kind: Literal["value", "interrupt", "inner_interrupt", "parent_command", "approval"] = "value"
     value: Any = None
     written: list[Any] = []
+    pushed: list[tuple[str, Any]] = Field(default=[], exclude_if=operator.not_)
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
     calls: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
     wanted: WantedApproval | None = Field(default=None, exclude_if=operator.not_)
@@ -182,9 +184,15 @@ class NodeCalls:
         await keys.calls_ended()
         name = activity.info().activity_type
         wanted = value if isinstance(value, WantedApproval) else None
-        told, said = encode(None if wanted else value, path=name), encode([*written], path=f"{name} wrote")
-        calls = notes if kind in ("interrupt", "inner_interrupt", "approval") else {}  # then the node begins anew
-        return NodeResponse(kind=kind, value=told, written=said, answer_schema=schema, calls=calls, wanted=wanted)
+        return NodeResponse(
+            kind=kind,
+            value=encode(None if wanted else value, path=name),
+            written=encode([*written], path=f"{name} wrote"),
+            pushed=encode_pushed(written),
+            answer_schema=schema,
+            calls={} if kind in ("value", "parent_command") else notes,  # else the node begins anew
+            wanted=wanted,
+        )
 
 
 def _keys(request: NodeRequest) -> TaskKeys:
@@ -247,7 +255,7 @@ async def _run(part: Part, given: Any, config: RunnableConfig) -> Any:
 
 
 def _config(
-    request: NodeRequest, part: Part, types: Types, written: list[Any], store: BaseStore | None
+    request: NodeRequest, part: Part, types: Types, written: Written, store: BaseStore | None
 ) -> RunnableConfig:
     """The config of the node's task. As in `task_config`, the keys are private to LangGraph; test_node.py knows when
     they move.
@@ -255,6 +263,8 @@ def _config(
     from langgraph._internal import _constants as keys  # noqa: PLC0415 -- see above
 
     config = task_config(request, types, written, store)
+    if not request.tags:
+        del config["tags"]
     config["metadata"] = {**part.metadata, **request.metadata}
     if request.recursion_limit is not None:
         config["recursion_limit"] = request.recursion_limit

@@ -66,10 +66,14 @@ TELLER: ContextVar[Teller | None] = ContextVar("perdure_teller", default=None)
 
 
 class Written(list[Any]):
-    """What a body gives to its stream writer: kept for the workflow, and told to watchers at once."""
+    """What a body gives to its stream writer: kept for the workflow, and told to watchers at once.
+
+    `pushed` is what it writes to channels of the state beside what it gives back, as `push_message` does.
+    """
 
     def __init__(self, metadata: dict[str, Any], tell: Callable[[Any], None] | None = None) -> None:
         super().__init__()
+        self.pushed: list[tuple[str, Any]] = []
         self._tell = tell
         teller = TELLER.get()
         if tell is None and teller is not None:

@@ -98,8 +98,8 @@ class ToolResponse(BaseModel):
     """`value` is what the body returned, the value of an interrupt, of its own or of a graph that it ran, a command of
     such a graph for those around it, or the text of its `ToolException`.
 
-    `written` is what it gave to the stream writer. All of them are encoded. `answer_schema` says what the answer to the
-    interrupt must be, where the body does.
+    `written` is what it gave to the stream writer, `pushed` to channels of the state. All of them are encoded.
+    `answer_schema` says what the answer to the interrupt must be, where the body does.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,6 +107,7 @@ class ToolResponse(BaseModel):
     kind: ResponseKind = "value"
     value: Any = None
     written: list[Any] = []
+    pushed: list[tuple[str, Any]] = Field(default=[], exclude_if=operator.not_)
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=operator.not_)
 
 
@@ -225,7 +226,16 @@ class ToolCall:
 
     def _response(self, kind: ResponseKind, value: Any) -> ToolResponse:
         refuse_vast(value, "What the tool gives back")
-        return ToolResponse(kind=kind, value=encode(value, path=kind), written=encode([*self._written], path="written"))
+        return ToolResponse(
+            kind=kind,
+            value=encode(value, path=kind),
+            written=encode([*self._written], path="written"),
+            pushed=encode_pushed(self._written),
+        )
+
+
+def encode_pushed(written: Written) -> list[tuple[str, Any]]:
+    return [(channel, encode(value, path=channel)) for channel, value in written.pushed]
 
 
 @contextmanager
@@ -328,7 +338,7 @@ class TaskData(Protocol):
     def inner_answers(self) -> list[Any]: ...
 
 
-def task_config(request: TaskData, types: Types, written: list[Any], store: BaseStore | None) -> RunnableConfig:
+def task_config(request: TaskData, types: Types, written: Written, store: BaseStore | None) -> RunnableConfig:
     """The config of a graph's task, made here because the task itself is in the workflow.
 
     `interrupt()` and `get_stream_writer()` find what they need under private keys of LangGraph; this function is
@@ -340,6 +350,11 @@ def task_config(request: TaskData, types: Types, written: list[Any], store: Base
     from langgraph.pregel._algo import LazyAtomicCounter  # noqa: PLC0415 -- see above
 
     namespace = str(request.metadata.get("langgraph_checkpoint_ns", ""))
+
+    def push(writes: Sequence[tuple[str, Any]]) -> None:
+        """An interrupt notes its answers so, which the workflow knows."""
+        written.pushed.extend(each for each in writes if each[0] != keys.RESUME)
+
     thread = request.configurable.get("thread_id")
     inner_answers = deque(decode(answer, types) for answer in request.inner_answers)
     runtime: Runtime[Any] = Runtime(stream_writer=written.append, heartbeat=activity.heartbeat, store=store)
@@ -353,14 +368,14 @@ def task_config(request: TaskData, types: Types, written: list[Any], store: Base
         subgraph_counter=LazyAtomicCounter(),
     )
     return RunnableConfig(
-        callbacks=None,
+        callbacks=[],
         tags=request.tags,
         metadata={**({"thread_id": thread} if thread else {}), "checkpoint_ns": namespace, **request.metadata},
         configurable={
             **request.configurable,
             keys.CONFIG_KEY_RUNTIME: runtime,
             keys.CONFIG_KEY_SCRATCHPAD: scratchpad,
-            keys.CONFIG_KEY_SEND: lambda _writes: None,
+            keys.CONFIG_KEY_SEND: push,
             keys.CONFIG_KEY_CHECKPOINT_NS: namespace,
             keys.CONFIG_KEY_CALL: _call_inline,
             keys.CONFIG_KEY_TASK_ID: namespace.rpartition(":")[2],

@@ -66,6 +66,8 @@ class Outcome(BaseModel):
 
     kind: Literal["value", "parent_command", "error", "failed", "given", "told", "rejected", "unknown"]
     value: Any = None
+    pushed: list[tuple[str, Any]] = []
+    """Encoded, what the body has written to channels of the state."""
 
 
 class Call(BaseModel):

@@ -39,6 +39,7 @@ from workflows.raised import origin_of, rebuilt
 from workflows.reconciliation import reconcile
 from workflows.saga import Undoing
 from workflows.steps import CancelledStep, execute_step, unpacked
+from workflows.streaming import push
 
 if TYPE_CHECKING:
     from activities.wire import Types
@@ -123,7 +124,7 @@ class ToolCall:
     def _responded(self, response: ToolResponse) -> None:
         match response.kind:
             case "value" | "parent_command" | "error":
-                self._came_to(Outcome(kind=response.kind, value=response.value))
+                self._came_to(Outcome(kind=response.kind, value=response.value, pushed=response.pushed))
             case "interrupt" | "inner_interrupt":
                 kind: Literal["body", "inner"] = "body" if response.kind == "interrupt" else "inner"
                 self.call.ask(kind, response.value, node=self.node, answer_schema=response.answer_schema)
@@ -215,6 +216,7 @@ class ToolCall:
 
     def _given(self, outcome: Outcome) -> Any:
         value = decode(outcome.value, self.types)
+        push([(channel, decode(each, self.types)) for channel, each in outcome.pushed])
         match outcome.kind:
             case "value":
                 return self._remarked(value)

@@ -27,6 +27,7 @@ from workflows.events import told_already
 from workflows.options import read_options
 from workflows.run import current_run
 from workflows.steps import async_only, execute_step, shorten
+from workflows.streaming import push
 from workflows.tool import place_of, plain, take_messages
 from workflows.within import within
 
@@ -82,6 +83,8 @@ class Step:
             with told_already():
                 for item in response.written:
                     get_runtime().stream_writer(decode(item, self.types))
+            if response.kind in ("value", "parent_command"):
+                push([(channel, decode(each, self.types)) for channel, each in response.pushed])
             match response.kind:
                 case "value":
                     return value

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from workflows.events import DEBUGGING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from langchain_core.runnables import RunnableConfig
     from langgraph.store.base import BaseStore
     from langgraph.types import StreamMode
 
     from workflows.events import RunEvents
     from workflows.journal import Journal
+
+
+def push(writes: Sequence[tuple[str, Any]]) -> None:
+    """Writes to the state beside what the node gives back, as `push_message` does, by another private key."""
+    from langgraph._internal._constants import CONFIG_KEY_SEND  # noqa: PLC0415 -- see above
+
+    if writes:
+        get_config()["configurable"][CONFIG_KEY_SEND](writes)
 
 
 def streaming(events: RunEvents, journal: Journal, config: RunnableConfig, store: BaseStore | None) -> RunnableConfig:

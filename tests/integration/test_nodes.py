@@ -12,13 +12,15 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypedDict
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import tool
 from langgraph.config import get_config, get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import add_messages, push_message
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.graph.ui import AnyUIMessage, push_ui_message, ui_message_reducer
 from langgraph.prebuilt import ToolNode
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
@@ -219,6 +221,25 @@ def fan_out() -> Any:
     return graph.compile()
 
 
+class Shown(TypedDict):
+    said: Annotated[list[AnyMessage], add_messages]
+    ui: Annotated[list[AnyUIMessage], ui_message_reducer]
+
+
+def pushing() -> Any:
+    """What nodes write to the state before they end."""
+
+    def show(_state: Shown) -> Any:
+        said = push_message(AIMessage("Look.", id="said"), state_key="said")
+        push_ui_message("card", {"town": "Rome"}, id="card", message=said)
+        return {"said": [AIMessage("Done.", id="done")]}
+
+    def change(_state: Shown) -> Any:
+        push_ui_message("card", {"sunny": True}, id="card", merge=True)
+
+    return chain(Shown, show, change)
+
+
 TOTALS = {"numbers": [], "path": ["given"]}
 CASES = {
     "typed dict": (typed_dict, {"lines": []}, ["first", "second", "third"]),
@@ -232,6 +253,7 @@ CASES = {
     "parent": (parent_command, TOTALS, ["after", "inner.leave", "inner.stay"]),
     "whole subgraph": (whole_subgraph, TOTALS, ["calling", "inner"]),
     "fan-out": (fan_out, TOTALS, ["square"] * 20),
+    "pushing": (pushing, {"said": []}, ["first", "second"]),
 }
 
 

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 
 from langchain.agents import AgentState
 from langchain.tools import ToolRuntime
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException, tool
 from langgraph.config import get_config, get_store, get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import add_messages, push_message
+from langgraph.graph.ui import AnyUIMessage, push_ui_message, ui_message_reducer
 from langgraph.prebuilt import InjectedState, InjectedStore, ToolNode, tools_condition
 from langgraph.store.base import BaseStore
 from langgraph.types import Command
@@ -175,8 +177,21 @@ async def write_a_lot(runtime: ToolRuntime) -> str:
     return get_config()["metadata"]["langgraph_node"]
 
 
+@tool
+def show_town(town: str) -> str:
+    """Show a town, by a message and a card."""
+    said = push_message(AIMessage(f"This is {town}.", id="said"), state_key="said")
+    push_ui_message("card", {"town": town}, id="card", message=said)
+    return "shown"
+
+
 class Moody(AgentState):
     mood: str
+
+
+class Shown(AgentState):
+    said: Annotated[list[AnyMessage], add_messages]
+    ui: Annotated[list[AnyUIMessage], ui_message_reducer]
 
 
 structured = StructuredTool.from_function(func=lambda word: word[::-1], name="reverse", description="Reverse a word.")
@@ -224,6 +239,12 @@ CASES = [
         script=[call("brighten"), call("mood_of", "two")],
         given=asked,
         build=reacting(state_schema=Moody),
+    ),
+    using(
+        "pushing-tool",
+        show_town,
+        script=[call("show_town", town="Rome")],
+        build=reacting(state_schema=Shown),
     ),
     using(
         "two-commands",
