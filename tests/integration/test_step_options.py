@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 from temporalio import activity
 from temporalio.client import WorkflowHistory
@@ -17,6 +20,7 @@ from temporalio.client import WorkflowHistory
 from activities.retrieval import RetrievalRequest, RetrievalResponse
 from agents import Agent, Resources, StepOptions, durable, step_config
 from agents.testing import ScriptedModel, call, run_live
+from temporal.replay import scheduled as requests
 from tests.integration.cases import add, agent_with
 from tests.integration.conftest import steps
 
@@ -137,6 +141,37 @@ async def test_a_call_of_a_model_a_tool_or_a_retriever_has_options_of_its_own(be
     for name in steps(history):
         found = scheduled(history, name)
         assert (found.timeout, found.heartbeat, found.attempts) == (OF_CALL.timeout, OF_CALL.heartbeat, 2)
+
+
+@pytest.mark.parametrize("how", ["streamed", "bound and streamed", "in events", "called and heard"])
+async def test_a_model_that_is_streamed_or_heard_has_options_of_its_own(bench, how) -> None:
+    def build(resources: Resources) -> Any:
+        model = resources.model().with_config({**step_config(OF_CALL), "tags": ["quick"]})
+
+        async def work(_state: MessagesState) -> dict[str, Any]:
+            match how:
+                case "streamed":
+                    heard = [piece.text async for piece in model.astream("Hello?")]
+                case "bound and streamed":
+                    heard = [piece.text async for piece in model.bind(stop=["x"]).astream("Hello?")]
+                case "in events":
+                    events = RunnableLambda(model.ainvoke).astream_events("Hello?", version="v2")
+                    told = [event["data"] async for event in events if event["event"] == "on_chat_model_stream"]
+                    heard = [data["chunk"].text for data in told]
+                case _:
+                    heard = [(await model.ainvoke("Hello?", {"callbacks": [UsageMetadataCallbackHandler()]})).text]
+            return {"messages": [("ai", " ".join(heard))]}
+
+        return StateGraph(MessagesState).add_node("work", work).add_edge(START, "work")
+
+    made = bench(Agent("streaming", build), ScriptedModel(script=[AIMessage("Hello you.")]))
+
+    result, history = await made.run("go")
+
+    [(_, [request])] = requests(history)
+    assert (result["output"], summaries(history)) == ("Hello you.", ['"one call"'])
+    assert scheduled(history, "call_model").timeout == OF_CALL.timeout
+    assert "quick" in json.loads(request)["tags"]
 
 
 async def test_the_model_of_an_agent_takes_options_with_its_tools(bench) -> None:
