@@ -356,11 +356,14 @@ def closing_generators() -> Iterator[None]:
 
 
 def _close(generator: AsyncGenerator[Any, Any]) -> None:
-    """As asyncio's own loops do it. The garbage collector comes at any time, and to generators of any run: what it
-    finds stays open.
-    """
-    if _current() and not is_leaving() and threading.get_ident() not in _COLLECTING:
+    """As asyncio's own loops do it. What the garbage collector finds stays open."""
+    if _is_at_work():
         asyncio.get_running_loop().create_task(generator.aclose())
+
+
+def _is_at_work() -> bool:
+    """Whether a run does what its code says. The garbage collector comes at any time, and to things of any run."""
+    return _current() is not None and not is_leaving() and threading.get_ident() not in _COLLECTING
 
 
 _COLLECTING: set[int] = set()
@@ -419,13 +422,17 @@ def _settle(future: asyncio.Future[Any], function: Callable[..., Any], args: tup
         future.set_exception(_tamed(error))
 
 
-async def _contained(coroutine: Coroutine[Any, Any, Value]) -> Value:
-    """`sys.exit()` in a node would end the worker's event loop, and every run on it."""
+async def contained(coroutine: Coroutine[Any, Any, Value]) -> Value:
+    """`sys.exit()` in a node would end the worker's event loop, and every run on it. A coroutine that is dropped raises
+    `GeneratorExit`, which says nothing of the run.
+    """
     try:
         return await coroutine
-    except (Exception, asyncio.CancelledError, GeneratorExit, Evicted):
+    except (Exception, asyncio.CancelledError, Evicted):
         raise
     except BaseException as error:
+        if isinstance(error, GeneratorExit) and not _is_at_work():
+            raise
         raise _tamed(error) from error
 
 
@@ -448,7 +455,7 @@ def enter() -> None:
             context = context or copy_context()
             context.run(_UNRECORDED.set, True)  # noqa: FBT003 -- the variable's value
         number = context.run(run.next_hash) if context else run.next_hash()
-        task = _HashedTask(_contained(coroutine), loop=loop, context=context, number=number)
+        task = _HashedTask(contained(coroutine), loop=loop, context=context, number=number)
         loop._register_task(task, name=name)  # noqa: SLF001 -- as the loop's own create_task does
         return task
 

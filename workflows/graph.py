@@ -12,6 +12,7 @@ from activities.tool import types_of
 from agents.graph import activity_parts, compiled_graph
 from workflows.cache import RunCache
 from workflows.compaction import refuse_uncompactable
+from workflows.determinism import contained
 from workflows.durable import DurableResources
 from workflows.node import with_durable_nodes
 from workflows.store import DurableStore
@@ -90,10 +91,11 @@ async def run_graph(run: Run, given: Any, control: RunControl) -> Any:
     """The graph's final state. Tracing hops threads, which a workflow does not have: it is on in the activities."""
     at, run.at = run.at, {}
     with langsmith.tracing_context(enabled=False):
-        return await run.graph.ainvoke(
+        running = run.graph.ainvoke(
             given,
             streaming(run.events, run.journal, run.config_at(at), run.graph.store),
             context=run.request.context,
             durability=run.durability,
             control=control,
         )
+        return await contained(running)

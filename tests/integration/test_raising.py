@@ -34,6 +34,10 @@ def exit_process() -> None:
     raise SystemExit(3)
 
 
+def leave() -> None:
+    raise GeneratorExit
+
+
 def recurse() -> None:
     recurse()
 
@@ -56,6 +60,7 @@ def call_program() -> None:
 
 SAID = {
     exit_process: "SystemExit",
+    leave: "GeneratorExit",
     recurse: "RecursionError: maximum recursion depth exceeded",
     say_much: "ValueError: xxx",
     say_half_a_pair: r"ValueError: half a pair \ud83d",
