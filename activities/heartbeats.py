@@ -2,21 +2,20 @@
 
 A beat is also how the server's cancellation reaches an activity. A step that ends before its first one costs nothing.
 Details that the activity itself reports are repeated by each beat, because the server keeps the last beat alone. So are
-notes: what the next attempt must know of this one, whatever becomes of the worker.
+notes: what the next attempt must know of this one, whatever becomes of the worker. All beats of an activity that takes
+them are sent in here, one after the other: one of the SDK's might come after a newer one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
-from temporalio.api.workflowservice.v1 import (
-    RecordActivityTaskHeartbeatRequest,
-    RecordActivityTaskHeartbeatResponse,
-)
+from temporalio.api.workflowservice.v1 import RecordActivityTaskHeartbeatRequest, RecordActivityTaskHeartbeatResponse
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -65,6 +64,7 @@ class _Beating(ActivityInboundInterceptor):
             return await self.next.execute_activity(input)
         finally:
             beating.end()
+            await self.reported.tell_the_last()
 
 
 class _Beat:
@@ -73,16 +73,22 @@ class _Beat:
     def __init__(self, reported: Reported, interval: float) -> None:
         self._reported = reported
         self._interval = interval
+        self._sending: asyncio.Task[None] | None = None
         self._wait()
 
     def end(self) -> None:
         self._timer.cancel()
+        if self._sending:
+            self._sending.cancel()
 
     def _wait(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._interval, self._beat)
 
     def _beat(self) -> None:
-        activity.heartbeat(*self._reported.details)
+        if not self._reported.takes_notes:
+            activity.heartbeat(*self._reported.details)
+        elif self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._reported.beat())
         self._wait()
 
 
@@ -94,41 +100,63 @@ class Reported(ActivityOutboundInterceptor):
         self.loop = asyncio.get_running_loop()
         self.details = activity.info().heartbeat_details
         self.notes = _notes_in(self.details)
-        self._saving = asyncio.Lock()
+        self.takes_notes = False
+        self._untold = False
+        self._recording = asyncio.Lock()
 
     def heartbeat(self, *details: Any) -> None:
         """From any thread: bodies run beside the worker's loop."""
         self.details = details
-        if asyncio._get_running_loop() is self.loop:  # noqa: SLF001 -- the documented way to ask without raising
-            super().heartbeat(*self._told())
+        if self.takes_notes:
+            self._untold = True  # the next beat tells it
+        elif asyncio._get_running_loop() is self.loop:  # noqa: SLF001 -- the documented way to ask without raising
+            super().heartbeat(*details)
         else:
-            self.loop.call_soon_threadsafe(super().heartbeat, *self._told())
+            self.loop.call_soon_threadsafe(super().heartbeat, *details)
+
+    async def beat(self) -> None:
+        """The SDK ends an attempt that is not wanted any more, or tells what can't be written: it asks, too."""
+        try:
+            answer = await self._record_alone()
+        except RPCError as error:
+            is_over = error.status == RPCStatusCode.NOT_FOUND
+        except (TypeError, ValueError):
+            is_over = True
+        else:
+            is_over = answer.cancel_requested or answer.activity_paused or answer.activity_reset
+        if is_over:
+            super().heartbeat(*self._told())
+
+    async def tell_the_last(self) -> None:
+        """What the activity has told since the last beat, which its next attempt may go by."""
+        if self._untold:
+            with suppress(RPCError):
+                await self._record_alone()
 
     async def save(self) -> None:
         """The notes are on the server when it returns. Raises `CancelledError` where the activity is not wanted any
         more, and an `RPCError` where the server waits for no news of this attempt.
         """
-        self.heartbeat(*self.details)  # what the SDK holds back would else be sent later, without the notes
-        if asyncio.get_running_loop() is self.loop:
-            async with self._saving:  # else an older state could arrive last
-                await self._save()
-        else:
-            await self._save()
+        is_beside = asyncio.get_running_loop() is not self.loop  # which waits for it
+        answer = await (self._record() if is_beside else self._record_alone())
+        if answer.cancel_requested:
+            raise asyncio.CancelledError
 
     async def is_awaited(self) -> bool:
         """Whether the server waits for this attempt, and has not been told to cancel it."""
         try:
-            return not (await self._sent()).cancel_requested
+            return not (await self._record_alone()).cancel_requested
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
             return False
 
-    async def _save(self) -> None:
-        if (await self._sent()).cancel_requested:
-            raise asyncio.CancelledError
+    async def _record_alone(self) -> RecordActivityTaskHeartbeatResponse:
+        async with self._recording:  # else an older state could arrive last
+            return await self._record()
 
-    async def _sent(self) -> RecordActivityTaskHeartbeatResponse:
+    async def _record(self) -> RecordActivityTaskHeartbeatResponse:
+        self._untold = False
         info, client = activity.info(), activity.client()
         return await client.workflow_service.record_activity_task_heartbeat(
             RecordActivityTaskHeartbeatRequest(

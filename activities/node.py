@@ -160,6 +160,8 @@ class NodeCalls:
         return call_node
 
     async def _call(self, request: NodeRequest) -> NodeResponse:
+        reported = REPORTED.get()
+        reported.takes_notes = True
         live = self._agents[request.agent]
         part = live.parts[request.node]
         given = {"input": request.input}
@@ -170,7 +172,7 @@ class NodeCalls:
         keys = _keys(request)
         TASK_KEYS.set(keys)
         DECISIONS.set(Decisions(request.decisions, request.facts))
-        notes = REPORTED.get().notes
+        notes = reported.notes
         notes |= {**request.calls, **notes}
         value = decode(given["input"], live.types)
         await refuse_unwanted()

@@ -735,7 +735,7 @@ async def test_a_worker_that_died_in_a_call_has_left_word_of_it(client, stack, t
     queue = f"dying-{uuid.uuid4().hex[:8]}"
     command = (sys.executable, "-m", "tests.integration.dying", stack.addresses.temporal_address, queue, tmp_path)
     handle = await client.start_workflow(
-        AGENT_WORKFLOW, {"agent": agent, "input": "go"}, id=queue, task_queue=queue, execution_timeout=PATIENCE
+        AGENT_WORKFLOW, {"agent": agent, "input": "go"}, id=queue, task_queue=queue, execution_timeout=3 * PATIENCE
     )
 
     first = await asyncio.create_subprocess_exec(*command)

@@ -5,10 +5,12 @@ import dataclasses
 from datetime import timedelta
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import RecordActivityTaskHeartbeatResponse
+from temporalio.converter import DataConverter
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
-from activities.heartbeats import HeartbeatInterceptor
+from activities.heartbeats import NOTES, REPORTED, HeartbeatInterceptor
 
 
 class Body(ActivityInboundInterceptor):
@@ -43,8 +45,8 @@ class Server(ActivityOutboundInterceptor):
         self.body.note(*details)
 
 
-async def run(body: Body, *, every: timedelta | None) -> Any:
-    environment = ActivityEnvironment()
+async def run(body: Body, *, every: timedelta | None, client: Any = None) -> Any:
+    environment = ActivityEnvironment(client)
     environment.info = dataclasses.replace(environment.info, heartbeat_timeout=every)
     environment.on_heartbeat = lambda *details: body.outbound.heartbeat(*details)  # noqa: PLW0108 -- not there yet
 
@@ -78,6 +80,57 @@ async def test_an_activity_without_a_heartbeat_timeout_does_not_beat():
 
     await run(body, every=None)
 
+    assert body.beats == []
+
+
+class Recording:
+    """A server that keeps what it is told, and takes its time for the first beat."""
+
+    identity = "worker"
+    data_converter = DataConverter.default
+
+    def __init__(self) -> None:
+        self.workflow_service = self
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+        self.details: list[Any] = []
+
+    async def record_activity_task_heartbeat(self, request: Any, **_options: Any) -> Any:
+        self.begun.set()
+        await self.go.wait()
+        self.details.append(await self.data_converter.decode_wrapper(request.details))
+        return RecordActivityTaskHeartbeatResponse()
+
+
+class Noting(Body):
+    """Notes something while a beat is on its way, and tells something at the end."""
+
+    def __init__(self, server: Recording) -> None:
+        super().__init__(beats=1)
+        self.server = server
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ARG002 -- the SDK's name
+        reported = REPORTED.get()
+        reported.takes_notes = True
+        await self.server.begun.wait()
+        reported.notes["call"] = {}
+        saving = asyncio.create_task(reported.save())
+        await asyncio.sleep(0)
+        self.server.go.set()
+        await saving
+        self.outbound.heartbeat("page 7")
+        return "done"
+
+
+async def test_a_beat_on_its_way_does_not_come_after_a_note_and_the_last_word_is_told():
+    server = Recording()
+    body = Noting(server)
+
+    await run(body, every=timedelta(milliseconds=30), client=server)
+
+    noted = {NOTES: {"call": {}}}
+    assert server.details[0] == []
+    assert server.details[1] == [noted]
+    assert server.details[-1] == ["page 7", noted]
     assert body.beats == []
 
 
