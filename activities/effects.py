@@ -12,10 +12,12 @@ from temporalio import activity
 from activities.tool import types_of
 from activities.wire import decode, encode
 from agents.idempotency import IDEMPOTENCY_KEY
-from agents.options import Done, ToolOptions, tool_options
+from agents.options import Done, tool_options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+    from langchain_core.tools import BaseTool
 
     from activities.bodies import Bodies
     from agents.registry import Registry
@@ -57,32 +59,37 @@ class Effects:
             yield _activity(compensating(name), self._compensate)
 
     async def _reconcile(self, request: EffectRequest) -> EffectResponse:
-        reconcile = self._options(request).reconcile
-        if reconcile is None:
-            return EffectResponse(state="unknown")
-        with keyed(request.key):
-            found = await self._bodies.call(reconciling(request.tool), reconcile, request.key)
-        match found:
+        tool = self._registry[request.agent].tool(request.tool)
+        match await reconciled(tool, request.key, self._bodies):
             case Done(value):
                 return EffectResponse(state="done", value=encode(value, path=f"{request.tool}.reconcile"))
-            case "not_done" | "unknown" as state:
+            case state:
                 return EffectResponse(state=state)
-            case other:
-                raise TypeError(
-                    f"The reconcile of tool {request.tool!r} returned {other!r} where Done(value), 'not_done' or "
-                    "'unknown' is expected."
-                )
 
     async def _compensate(self, request: EffectRequest) -> EffectResponse:
-        compensate = self._options(request).compensate
+        compensate = tool_options(self._registry[request.agent].tool(request.tool)).compensate
         if compensate is not None:
             result = decode(request.value, self._types[request.agent])
             with keyed(f"{request.key}:compensation"):
                 await self._bodies.call(compensating(request.tool), compensate, result, request.key)
         return EffectResponse()
 
-    def _options(self, request: EffectRequest) -> ToolOptions:
-        return tool_options(self._registry[request.agent].tool(request.tool))
+
+async def reconciled(tool: BaseTool, key: str, bodies: Bodies) -> Done | Literal["not_done", "unknown"]:
+    """What the tool's `reconcile` says that became of the call. Raises `TypeError` where it says something else."""
+    reconcile = tool_options(tool).reconcile
+    if reconcile is None:
+        return "unknown"
+    with keyed(key):
+        found = await bodies.call(reconciling(tool.name), reconcile, key)
+    match found:
+        case Done() | "not_done" | "unknown":
+            return found
+        case other:
+            raise TypeError(
+                f"The reconcile of tool {tool.name!r} returned {other!r} where Done(value), 'not_done' or 'unknown' is "
+                "expected."
+            )
 
 
 def reconciling(tool: str) -> str:

@@ -21,7 +21,7 @@ from pydantic_core import to_json
 from temporalio import activity
 
 from activities.approvals import Approving, tell_bodies_the_call
-from activities.effects import keyed, reconciling
+from activities.effects import reconciled
 from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS
 from activities.tool import body_of, chosen_by_model, types_of
@@ -183,17 +183,13 @@ class _Calls:
         return None
 
     async def _reconciled(self, key: str, why: str) -> tuple[Any] | None:
-        found: Any = "unknown"
-        if self.options.reconcile:
-            with keyed(key):
-                found = await self.bodies.call(reconciling(self.tool.name), self.options.reconcile, key)
-        match found:
+        match await reconciled(self.tool, key, self.bodies):
             case Done(value):
                 await self._keep(key, value)
                 return (value,)
             case "not_done":
                 return None
-            case _:
+            case "unknown":
                 raise OutcomeUnknown(
                     f"Tool {self.tool.name!r} was called in an earlier attempt of this node, and what became of it is "
                     f"unknown: {why}. It is not called again. Give it a `reconcile`, declare it 'idempotent' if "

@@ -278,6 +278,24 @@ async def test_a_call_that_was_cut_off_is_looked_up(bench, found: Any, ends: str
     assert len({*keys}) == 1
 
 
+async def test_a_reconcile_that_gives_something_else_is_named(bench) -> None:
+    @durable(reconcile=lambda _key: "paid")
+    @tool
+    async def connect() -> Any:
+        """Connect."""
+        return threading.Lock()
+
+    def node(connecting: BaseTool) -> Any:
+        async def call() -> str:
+            return type(await connecting.ainvoke({})).__name__
+
+        return failing_once(call)
+
+    failure = await failure_of(bench(agent_of(node, connect), SILENT), "settle")
+
+    assert "The reconcile of tool 'connect' returned 'paid' where Done(value), 'not_done' or" in failure.message
+
+
 async def test_a_result_that_cannot_be_kept_is_unknown_to_the_next_attempt(bench) -> None:
     begun: list[str] = []
 
