@@ -503,6 +503,33 @@ async def test_a_finished_call_is_not_made_again_by_a_later_execution(bench, cac
     assert [step for history in histories for step in steps(history)].count("pay") == 1
 
 
+async def test_approved_calls_of_a_node_that_is_an_activity_are_not_made_again_by_a_later_execution(bench) -> None:
+    till = Till()
+
+    def build(resources: Resources) -> Any:
+        async def pay(_state: MessagesState) -> dict[str, Any]:
+            said = [await resources.tools[0].ainvoke({"amount": amount}) for amount in range(12)]
+            return {"messages": [("ai", said[-1])]}
+
+        graph = StateGraph(MessagesState).add_node("pay", pay, metadata={"execute_in": "activity"})
+        return graph.add_edge(START, "pay")
+
+    made = bench(Agent("till", build, tools=[till.pay(approve="always")]), ScriptedModel(script=[]))
+
+    async with made.worker():
+        handle = await made.start("go")
+        latest = made.client.get_workflow_handle(handle.id)
+        for amount in range(12):
+            while (question := (await questions_of(latest))[0])["value"]["arguments"] != {"amount": amount}:
+                pass
+            await latest.execute_update("answer", args=[question["id"], True])
+        result = await latest.result()
+
+    assert result["output"] == "paid 11"
+    assert till.amounts == [*range(12)]
+    assert len(await executions(made, handle)) > 1
+
+
 async def test_what_an_execution_did_is_undone_by_a_later_one(bench) -> None:
     undone: list[Any] = []
 
