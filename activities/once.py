@@ -26,7 +26,7 @@ from activities.heartbeats import REPORTED
 from activities.keys import TASK_KEYS
 from activities.tool import body_of, chosen_by_model, types_of
 from activities.wire import decode, encode
-from agents.errors import OutcomeUnknown, UnsupportedValue
+from agents.errors import FatalError, OutcomeUnknown, UnsupportedValue
 from agents.idempotency import CALL_KEY
 from agents.options import Done, tool_options
 
@@ -141,6 +141,12 @@ class _Calls:
         if keys is None or _CALLING.get() is self.tool:
             yield None
             return
+        if self.is_noted and activity.info().is_local:
+            raise FatalError(
+                f"Tool {self.tool.name!r} can't be called in a node that is a local step, which has nowhere to note "
+                "what becomes of the call. Leave `local` out of the agent's `node_step`, or declare the tool 'read', "
+                "or 'idempotent' without `compensate`."
+            )
         told = {name: value for name, value in kwargs.items() if self.chosen is None or name in self.chosen}
         told |= {str(place): value for place, value in enumerate(args)}
         key = keys.take(self.tool.name, told)

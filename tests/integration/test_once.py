@@ -24,7 +24,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
-from agents import Agent, Done, Resources, durable, idempotency_key
+from agents import Agent, Done, Resources, StepOptions, durable, idempotency_key
 from agents.testing import ScriptedModel, call
 from tests.integration.conftest import PATIENCE, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
@@ -318,6 +318,22 @@ async def test_a_result_that_cannot_be_kept_is_unknown_to_the_next_attempt(bench
     assert "'connect' was called in an earlier attempt of this node" in failure.message
     assert "_thread:lock" in failure.message
     assert "`reconcile`" in failure.message
+
+
+async def test_a_local_node_refuses_calls_that_it_cannot_note(bench) -> None:
+    calls: Counter[str] = Counter()
+
+    def node(plain: BaseTool, _waiting: BaseTool) -> Any:
+        async def settle(_state: MessagesState) -> Any:
+            return {"messages": [("ai", await plain.ainvoke({}))]}
+
+        return settle
+
+    agent = agent_of(node, *counted(calls), node_step=StepOptions(local=True))
+    failure = await failure_of(bench(agent, SILENT), "settle")
+
+    assert failure.message.startswith("Tool 'plain' can't be called in a node that is a local step")
+    assert calls == {}
 
 
 def wiping(log: list[str], **options: Any) -> BaseTool:
