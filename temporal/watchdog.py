@@ -34,6 +34,9 @@ SIGHTINGS, APART = 6, 0.4
 """The author's frame that is running at six looks is stuck. Looks are .4 seconds of the thread's processor time apart,
 so that much work in small pieces is not mistaken for it. The server waits 10 seconds by the clock for all of it."""
 
+GLANCES = 50
+"""So often a thread is looked at for the moment to end it in. If that does not come, the next look tries again."""
+
 LOOKS_EVERY = 0.2
 """Seconds between two looks at the processor time. The first look at a workflow's work notes where the time stands."""
 
@@ -100,23 +103,31 @@ class Watchdog:
             activation.looked_at = spent
         if spent - activation.looked_at < APART:
             return
-        activation.looked_at = spent
         if (frame := running(sys._current_frames().get(activation.thread))) is None:  # noqa: SLF001 -- the way to look at another thread
             return
+        activation.looked_at = spent
         activation.sightings = activation.sightings + 1 if frame is activation.frame else 1
         activation.frame = frame
         if activation.sightings >= SIGHTINGS:
-            self._interrupt(activation, line_of(frame))
+            self._interrupt(activation, frame)
 
-    def _interrupt(self, activation: _Activation, line: str) -> None:
-        activation.sightings = 0
-        activation.interruptions += 1
-        self.stuck[activation.run] = message = (
-            f"Graph code computed for seconds on end inside a workflow ({line}). "
+    def _interrupt(self, activation: _Activation, frame: FrameType) -> None:
+        """The exception comes where the thread is by then. One that hits the event loop of the workflow makes it lose a
+        task, and what has lost one can't be dropped from the worker. So it is looked at again, right before.
+        """
+        message = (
+            f"Graph code computed for seconds on end inside a workflow ({line_of(frame)}). "
             "Move it to a tool, or let the node run as an activity."
         )
-        raised = _interruption(message, stubborn=activation.interruptions > 1)
-        Runtime._raise_in_thread(activation.thread, raised)  # noqa: SLF001 -- as the SDK's own detector
+        raised = _interruption(message, stubborn=activation.interruptions > 0)
+        for _ in range(GLANCES):
+            time.sleep(0)  # begins a new turn with the interpreter: what follows is too short to lose it
+            if running(sys._current_frames().get(activation.thread)) is frame:  # noqa: SLF001 -- see above
+                Runtime._raise_in_thread(activation.thread, raised)  # noqa: SLF001 -- as the SDK's own detector
+                activation.sightings = 0
+                activation.interruptions += 1
+                self.stuck[activation.run] = message
+                return
 
 
 def _interruption(message: str, *, stubborn: bool) -> type[BaseException]:
