@@ -32,10 +32,17 @@ class _Message(BaseModel):
 
 
 class Ready(_Message):
-    """A process's first word."""
+    """A process's first word, and its answer to `Load`."""
 
     kind: Literal["ready"] = "ready"
     pid: int
+
+
+class Load(_Message):
+    """The process shall have an agent ready before it is called: that may take seconds."""
+
+    kind: Literal["load"] = "load"
+    agent: str
 
 
 class Call(_Message):
@@ -108,7 +115,9 @@ class Failed(_Message):
         return _FAILURES.from_failure(Failure.FromString(self.failure), _PAYLOADS)
 
 
-Message = Annotated[Ready | Call | Asked | Stored | Beat | Wrote | Where | Done | Failed, Field(discriminator="kind")]
+Message = Annotated[
+    Ready | Load | Call | Asked | Stored | Beat | Wrote | Where | Done | Failed, Field(discriminator="kind")
+]
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Message)
 
 

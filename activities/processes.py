@@ -27,6 +27,7 @@ from activities.channel import (
     Call,
     Done,
     Failed,
+    Load,
     Ready,
     Stored,
     Where,
@@ -95,6 +96,7 @@ class ToolProcesses:
         async with self._places:
             process = body.process = await self._free()
             try:
+                await process.load(call.agent)
                 await begin()
                 return await self._answer(process, call)
             finally:
@@ -197,6 +199,7 @@ class ToolProcess:
 
     def __init__(self, nursery: Nursery, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.is_idle = True
+        self._loaded: set[str] = set()
         self._place: asyncio.Future[str] | None = None
         self._pid = pid
         self._nursery = nursery
@@ -216,6 +219,17 @@ class ToolProcess:
 
     async def receive(self) -> Message | None:
         return await received(self._reader)
+
+    async def load(self, agent: str) -> None:
+        """What fails here, or ends the process, does so again in the call."""
+        if agent in self._loaded:
+            return
+        self.is_idle = False
+        await self.send(Load(agent=agent))
+        while isinstance(message := await self.receive(), Where):
+            self.answer(message.place)
+        self.is_idle = message is not None
+        self._loaded.add(agent)
 
     async def place(self) -> str:
         """The line that its body is at. It may have no time to say it."""

@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -16,7 +17,22 @@ import structlog
 from langgraph.store.base import BaseStore
 from temporalio.testing import ActivityEnvironment
 
-from activities.channel import INFO, Asked, Beat, Call, Done, Failed, Message, Ready, Stored, Where, Wrote, framed, read
+from activities.channel import (
+    INFO,
+    Asked,
+    Beat,
+    Call,
+    Done,
+    Failed,
+    Load,
+    Message,
+    Ready,
+    Stored,
+    Where,
+    Wrote,
+    framed,
+    read,
+)
 from activities.events import plainly
 from activities.store import StoreRequest, checked, operation_of, result_of
 from activities.threads import place_of
@@ -86,7 +102,7 @@ class Servant:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
-        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | Load] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Stored | Failed] = queue.SimpleQueue()
         self._sending = threading.Lock()
         self._asking = threading.Lock()
@@ -108,7 +124,11 @@ class Servant:
         self.send(Wrote(value=plainly(value)))
 
     def next_call(self) -> Call:
-        return self._calls.get()
+        while isinstance(message := self._calls.get(), Load):
+            with suppress(BaseException):  # the call will meet it again, and tell
+                _agent(message.agent)
+            self.send(Ready(pid=os.getpid()))
+        return message
 
     def ask(self, request: StoreRequest) -> StoreResponse:
         """The worker's answer, or its exception."""
@@ -129,7 +149,7 @@ class Servant:
 
     def _take(self, message: Message) -> None:
         match message:
-            case Call():
+            case Call() | Load():
                 self._calls.put(message)
             case Stored() | Failed():
                 self._answers.put(message)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +20,9 @@ from langgraph.store.memory import InMemoryStore
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities import late
 from activities.bodies import Bodies
+from activities.heartbeats import REPORTED
 from activities.processes import ToolProcesses
 from activities.servant import reference_of
 from activities.store import Stores
@@ -225,3 +229,47 @@ def test_a_place_that_a_tool_can_not_have_is_refused_when_the_worker_starts() ->
         Bodies().check(lost)
     with pytest.raises(ValueError, match="tool 'add' is synchronous and has no place on a loop"):
         Bodies().check(replace(lost, isolation={"add": "loop"}))
+
+
+LOADED = """
+from pathlib import Path
+
+from langchain_core.tools import tool
+
+from agents import Agent
+
+Path(__file__).with_name("loaded").touch()
+
+
+@tool
+def act() -> str:
+    "Act."
+    return "done"
+
+
+agent = Agent("isolated", lambda resources: None, tools=[act])
+"""
+
+
+async def test_a_process_has_loaded_the_agent_when_it_is_asked_whether_a_call_is_wanted(tmp_path, monkeypatch) -> None:
+    class Wanted:
+        async def is_awaited(self) -> bool:
+            return (tmp_path / "loaded").exists()
+
+        async def have_cancelled(self) -> bool:
+            return False
+
+    (tmp_path / "loaded_late.py").write_text(LOADED)
+    monkeypatch.syspath_prepend(tmp_path)
+    late_agent = importlib.import_module("loaded_late").agent
+    (tmp_path / "loaded").unlink()
+    context = copy_context()
+    context.run(late._CALLERS.set, Wanted())
+    context.run(REPORTED.set, Wanted())
+
+    bodies = Bodies(ToolProcesses(most=1, entry="temporal.tool_process", store=None))
+    async with bodies.open():
+        call = Worker(bodies, InMemoryStore(), late_agent).call("act")
+        response = await asyncio.create_task(call, context=context)
+
+    assert response.value == "done"
