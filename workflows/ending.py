@@ -84,9 +84,9 @@ async def end_badly(run: Run, error: BaseException, stop: Stop, before: list[Sna
 
 
 async def _put_right(run: Run, error: BaseException, stop: Stop, before: list[Snapshot] | None) -> Ended:
+    await run.calls.stopped()
     if workflow.cancellation_reason() is not None:
         raise _with(error, await undo_all(run)) from None
-    await run.calls.stopped()
     return await (_stopped(run, stop, before) if stop.kind else _failed(run, error, before))
 
 

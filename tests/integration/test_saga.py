@@ -187,12 +187,12 @@ class Hotel:
         """While the first call is undone."""
         await self.undoing.wait()
         await handle.cancel()
-        while not _has_seen_its_cancellation(await handle.fetch_history()):
+        while not has_seen_its_cancellation(await handle.fetch_history()):
             await asyncio.sleep(0.05)
         self.go.set()
 
 
-def _has_seen_its_cancellation(history: WorkflowHistory) -> bool:
+def has_seen_its_cancellation(history: WorkflowHistory) -> bool:
     kinds = [event.event_type for event in history.events]
     requested, completed = (
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -11,12 +12,13 @@ from langchain.agents import create_agent
 from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
-from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.exceptions import CancelledError
 
 from agents import Agent, Resources, idempotency_key
 from tests.integration.cases import agent_with
 from tests.integration.conftest import PATIENCE, steps
+from tests.integration.test_saga import has_seen_its_cancellation
 from tests.integration.threads import PAUSE, Gate, Payment, Strict, Talk, begin
 from workflows.settling import STOPPED
 
@@ -390,3 +392,32 @@ async def test_an_agent_inside_of_a_graph_is_stopped_and_the_conversation_goes_o
     assert last["status"] == "done"
     assert last["output"] == ("4: what now?" if policy == "interrupt" else "3: what now?")
     await talk.histories()
+
+
+async def test_a_thread_that_is_cancelled_while_its_turn_is_interrupted_waits_for_the_tools(bench) -> None:
+    begun, go = asyncio.Event(), threading.Event()
+
+    @tool
+    async def finish() -> str:
+        """Finish, whatever comes."""
+        begun.set()
+        while not go.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(PAUSE)
+        return "finished"
+
+    made = bench(agent_with(finish), Strict())
+    async with made.worker():
+        talk = await begin(made)
+        await talk.send("use finish finish")
+        await begun.wait()
+        await talk.handle.start_update("interrupt", wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+        await talk.handle.cancel()
+        while not has_seen_its_cancellation(await talk.handle.fetch_history()):
+            await asyncio.sleep(PAUSE)
+        go.set()
+        with pytest.raises(WorkflowFailureError):
+            await talk.handle.result()
+
+    [history] = await talk.histories()
+    assert any(event.HasField("activity_task_completed_event_attributes") for event in history.events[-8:])
