@@ -55,7 +55,8 @@ class NodeRequest(BaseModel):
 
     `answers` are those to the interrupts that the node has raised so far, `inner_answers` those to the interrupts of
     graphs that it runs itself. `calls` are what is noted of the tool calls that it had made by then, `decisions` what
-    people decided of others, and `facts` what rules of approval see of the run.
+    people decided of others, `facts` what rules of approval see of the run, and `state`, encoded, what a node of tools
+    reads of the state when it is sent calls alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,6 +78,7 @@ class NodeRequest(BaseModel):
     calls: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
     decisions: dict[str, Decided] = Field(default={}, exclude_if=operator.not_)
     facts: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
+    state: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
 
 
 class NodeResponse(BaseModel):
@@ -164,7 +166,7 @@ class NodeCalls:
         reported.takes_notes = True
         live = self._agents[request.agent]
         part = live.parts[request.node]
-        given = {"input": request.input}
+        given = {"input": request.input, "state": request.state}
         await put_back(given, request.messages, self._transcripts)
         written = Written(request.metadata)
         store = self._store_of(request.agent, request.scope) if self._store_of else None
@@ -174,7 +176,8 @@ class NodeCalls:
         DECISIONS.set(Decisions(request.decisions, request.facts))
         notes = reported.notes
         notes |= {**request.calls, **notes}
-        value = decode(given["input"], live.types)
+        value, state = (decode(given[each], live.types) for each in ("input", "state"))
+        config["configurable"] |= _reading(state)
         await refuse_unwanted()
         try:
             kind, value, schema = await _outcome(part, value, config)
@@ -279,6 +282,16 @@ def _config(
     )
     inside[keys.CONFIG_KEY_CALL] = functools.partial(_call_inline, asyncio.get_running_loop())
     return config
+
+
+def _reading(state: dict[str, Any]) -> dict[str, Any]:
+    """What `ToolNode` finds the state with, the names of its channels being the second argument of the partial."""
+    from langgraph._internal._constants import CONFIG_KEY_READ  # noqa: PLC0415 -- see above
+
+    def read(_scratchpad: None, channels: dict[str, Any], names: list[str], _fresh: bool) -> dict[str, Any]:  # noqa: FBT001 -- as LangGraph calls it
+        return {name: channels[name] for name in names}
+
+    return {CONFIG_KEY_READ: functools.partial(read, None, state)}
 
 
 def _execution(request: NodeRequest) -> ExecutionInfo | None:

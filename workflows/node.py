@@ -6,13 +6,14 @@ import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 from langgraph.config import get_config
 from langgraph.constants import START
 from langgraph.errors import GraphInterrupt, ParentCommand
+from langgraph.prebuilt import ToolNode
 from langgraph.pregel import Pregel
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import RetryPolicy, interrupt
@@ -46,6 +47,17 @@ ONCE = (RetryPolicy(max_attempts=1),)
 """Of an activity's retries Temporal takes care; a graph's default policy would come on top of them."""
 
 
+class Asked(NamedTuple):
+    """Why a node that is an activity begins anew: a question, of its own or of a graph that `is_inner`, or, without
+    one, a call that a person decides about. `calls` are those of tools that it had made by then.
+    """
+
+    is_inner: bool | None = None
+    question: Any = None
+    answer_schema: dict[str, Any] | None = None
+    calls: dict[str, Any] = {}  # noqa: RUF012 -- a default of a named tuple
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What is known of a part before any run. `metadata` are the node's own, which its activity knows itself."""
@@ -58,6 +70,7 @@ class Step:
     metadata: Mapping[str, Any]
     is_task: bool
     has_rules: bool
+    is_tool_node: bool
 
     async def call(self, given: Any) -> Any:
         """One call of the node, as often as it must start again to be told another answer."""
@@ -66,16 +79,16 @@ class Step:
         place = place_of(run, get_config())
         asked = run.asked.setdefault(f"{place.namespace} {self.activity}", [])
         answers = [
-            (inner, interrupt(question, response_schema=schema))
-            for inner, question, schema, *_ in asked
-            if inner is not None
+            (each.is_inner, interrupt(each.question, response_schema=each.answer_schema))
+            for each in (Asked(*each) for each in asked)
+            if each.is_inner is not None
         ]
         while True:
             made = run.calls.of_task(place.namespace)
             if question := next((call.question for call in made if call.question), None):
                 raise GraphInterrupt((interrupt_of(question, self.types),))
             known = {
-                "calls": asked[-1][3] if asked and asked[-1][3:] else {},
+                "calls": Asked(*asked[-1]).calls if asked else {},
                 "decisions": {call.key: decided(call) for call in made},
             }
             response = await self._execute(run, request.model_copy(update=known), given, answers)
@@ -92,10 +105,10 @@ class Step:
                     raise ParentCommand(value)
                 case "interrupt" | "inner_interrupt":
                     inner = response.kind == "inner_interrupt"
-                    asked.append((inner, value, response.answer_schema, response.calls))
+                    asked.append(tuple(Asked(inner, value, response.answer_schema, response.calls)))
                     answers.append((inner, interrupt(value, response_schema=response.answer_schema)))
                 case "approval":
-                    asked.append((None, None, None, response.calls))
+                    asked.append(tuple(Asked(calls=response.calls)))
                     assert response.wanted is not None  # noqa: S101 -- it comes with one
                     self._approve_or_ask(run, place, response.wanted)
 
@@ -132,7 +145,7 @@ class Step:
     def _request(self, run: Run, given: Any) -> NodeRequest:
         config = get_config()
         runtime: Runtime[Any] = get_runtime()
-        values = {"input": given}
+        values = {"input": given, "state": _state(config) if self.is_tool_node and _are_calls(given) else {}}
         moved = list(take_messages(values, run))
         return NodeRequest(
             agent=self.agent,
@@ -152,6 +165,7 @@ class Step:
             tags=list(config.get("tags") or []),
             recursion_limit=config.get("recursion_limit"),
             facts=run.facts if self.has_rules else {},
+            state=encode(values["state"], path=f"The state of {self.activity}"),
         )
 
     def _summary(self, given: Any) -> str:
@@ -163,6 +177,23 @@ class Step:
             case function:
                 positional, named = arguments(given) if self.is_task else ((given,), {})
                 return function(positional, named) or ""
+
+
+def _are_calls(given: Any) -> bool:
+    """Of tools, sent to a `ToolNode` by `Send`: it reads the state itself then."""
+    return (
+        isinstance(given, list) and bool(given) and isinstance(given[-1], dict) and given[-1].get("type") == "tool_call"
+    )
+
+
+def _state(config: RunnableConfig) -> dict[str, Any]:
+    """The author's channels, as `ToolNode` reads them, without LangGraph's own."""
+    from langgraph._internal._constants import CONFIG_KEY_READ  # noqa: PLC0415 -- see `_with_durable_calls`
+
+    read = config["configurable"][CONFIG_KEY_READ]
+    names = [name for name in read.args[1] if not name.startswith("__") and ":" not in name]
+    state: dict[str, Any] = read(names, True)  # noqa: FBT003 -- as LangGraph calls it
+    return state
 
 
 class DurableNode(Runnable[Any, Any]):
@@ -219,6 +250,7 @@ def _step(agent: Agent, part: Part, types: Types) -> Step:
         metadata=part.metadata,
         is_task=part.is_task,
         has_rules=any(tool_options(tool).approval(agent.approve).rule for tool in agent.tools),
+        is_tool_node=isinstance(part.bound, ToolNode),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, TypedDict
 
 import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
+from langchain_core.messages.tool import tool_call
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import tool
 from langgraph.config import get_config, get_stream_writer
@@ -21,7 +22,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages, push_message
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.graph.ui import AnyUIMessage, push_ui_message, ui_message_reducer
-from langgraph.prebuilt import ToolNode
+from langgraph.prebuilt import InjectedState, ToolNode
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
 from pydantic import BaseModel
@@ -297,6 +298,37 @@ async def test_a_live_model_and_live_tools_serve_a_node(bench) -> None:
 
     assert result["output"] == output_of(expected) == "3 and 12"
     assert steps(history) == ["shop.answer", "shop.tools", "shop.answer"]
+
+
+class Shop(MessagesState):
+    prices: dict[str, Decimal]
+
+
+@tool
+def quote(article: str, state: Annotated[Shop, InjectedState]) -> str:
+    """Quote a price."""
+    return f"{article}: {state['prices'][article]}, {len(state['messages'])} messages"
+
+
+async def test_tools_that_are_sent_calls_alone_see_the_state(bench) -> None:
+    def build(resources: Resources) -> Any:
+        def want(_state: Shop) -> Any:
+            calls = [tool_call(name="quote", args={"article": name}, id=name) for name in ("pen", "ink")]
+            return {"messages": [AIMessage("", tool_calls=calls)], "prices": {"pen": Decimal(3), "ink": Decimal("7.5")}}
+
+        def send(state: Shop) -> Any:
+            return [Send("tools", [call]) for call in state["messages"][-1].tool_calls]
+
+        graph = StateGraph(Shop).add_node(want).add_node("tools", ToolNode(resources.tools), metadata=ACTIVITY)
+        return graph.add_edge(START, "want").add_conditional_edges("want", send, ["tools"])
+
+    agent = Agent("shop", build, tools=[quote])
+    expected = await run_live(agent, "prices?", model=SILENT)
+
+    result, history = await bench(agent, SILENT).run("prices?")
+
+    assert result["output"] == output_of(expected) == "ink: 7.5, 2 messages"
+    assert steps(history) == ["shop.tools"] * 2
 
 
 async def test_the_conversation_travels_once(bench) -> None:
