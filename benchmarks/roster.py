@@ -85,7 +85,7 @@ BARE_SANDBOXED = Contestant(
 BY_HAND = Contestant(
     name="loop by hand",
     about=(
-        "a bare workflow, without sandbox, that calls the same model and the same tools in activities, by "
+        "a bare workflow, sandboxed in the same way, that calls the same model and the same tools in activities, by "
         "LangChain's own means: what one writes without a framework"
     ),
     opens=f"{MODULES}.by_hand:opened",

@@ -78,10 +78,13 @@ async def opened(address: str, task_queue: str, runner: WorkflowRunner | None = 
 
 @asynccontextmanager
 async def opened_sandboxed(address: str, task_queue: str) -> AsyncIterator[None]:
-    """With all modules passed through: the least that the sandbox costs."""
-    restrictions = SandboxRestrictions.default.with_passthrough_all_modules()
-    async with opened(address, task_queue, SandboxedWorkflowRunner(restrictions=restrictions)):
+    async with opened(address, task_queue, sandbox()):
         yield
+
+
+def sandbox() -> WorkflowRunner:
+    """With all modules passed through: the least that the sandbox costs."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
 
 
 def replayer() -> Replayer:

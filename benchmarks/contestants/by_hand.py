@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import HumanMessage, message_to_dict, messages_from_dict
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
+from benchmarks.contestants.bare import sandbox
 from benchmarks.job import TOOLS, model
 
 if TYPE_CHECKING:
@@ -56,6 +57,6 @@ async def opened(address: str, task_queue: str) -> AsyncIterator[None]:
         task_queue=task_queue,
         workflows=[LoopWorkflow],
         activities=[call_model, call_tool],
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=sandbox(),
     ):
         yield
