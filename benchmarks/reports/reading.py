@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 ALONE, TOGETHER, MANY = LOADS
 
 FLOORS = {
-    BY_HAND: "a workflow written by hand whose activities call the same model and tools",
+    BY_HAND: "a workflow written by hand whose activities call the same model and tools, in Temporal's sandbox",
     BARE: "a workflow that calls as many activities with hardly anything in them",
-    BARE_SANDBOXED: "the same in Temporal's sandbox, in which workers run workflows by default",
+    BARE_SANDBOXED: "that one in Temporal's sandbox, in which workers run workflows by default",
     IN_MEMORY: "plain LangGraph, which keeps nothing",
 }
 
