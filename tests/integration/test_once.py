@@ -97,6 +97,13 @@ def counted(calls: Counter[str]) -> tuple[BaseTool, BaseTool]:
     return plain, waiting
 
 
+async def answer(handle: Any, replies: list[Any]) -> None:
+    """To one question after the other."""
+    for reply in replies:
+        [question] = await questions_of(handle)
+        await handle.execute_update("answer", args=[question["id"], reply])
+
+
 async def test_a_call_that_has_ended_is_not_made_again_and_gives_what_it_gave(bench) -> None:
     calls: Counter[str] = Counter()
 
@@ -190,9 +197,7 @@ async def test_what_was_called_before_a_question_is_not_called_again_after_the_a
     made = bench(agent_of(node, *counted(calls)), SILENT, cached=cached_workflows)
     async with made.worker():
         handle = await made.start("settle")
-        for answer in ("yes", "really"):
-            [question] = await questions_of(handle)
-            await handle.execute_update("answer", args=[question["id"], answer])
+        await answer(handle, ["yes", "really"])
         result = await handle.result()
 
     assert result["output"] == "plain 1, waiting 1, ['yes', 'really']"
@@ -235,8 +240,7 @@ async def test_a_call_that_goes_on_when_its_node_ends_is_waited_for(bench, ends:
     async with made.worker():
         handle = await made.start("settle")
         if ends == "asks":
-            [question] = await questions_of(handle)
-            await handle.execute_update("answer", args=[question["id"], "yes"])
+            await answer(handle, ["yes"])
         result = await handle.result()
 
     assert result["output"] == "['paid', 'yes']"
@@ -404,9 +408,7 @@ async def test_calls_side_by_side_are_asked_for_one_after_the_other_and_each_is_
 
     async with made.worker():
         handle = await made.start("a b c")
-        for reply in (True, False, True):
-            [question] = await questions_of(handle)
-            await handle.execute_update("answer", args=[question["id"], reply])
+        await answer(handle, [True, False, True])
         await handle.result()
         messages = (await handle.query("state"))["values"]["messages"]
 
@@ -421,8 +423,7 @@ async def test_one_approval_holds_for_similar_calls_in_nodes_too(bench) -> None:
 
     async with made.worker():
         handle = await made.start("a b c")
-        [question] = await questions_of(handle)
-        await handle.execute_update("answer", args=[question["id"], {"approve": True, "similar": True}])
+        await answer(handle, [{"approve": True, "similar": True}])
         await handle.result()
         decisions = await handle.query("decisions")
 
@@ -469,9 +470,7 @@ async def test_what_a_node_did_and_asked_before_an_approval_stays(bench, cached_
 
     async with made.worker():
         handle = await made.start("settle")
-        for reply in ("Anna", True, "Bern"):
-            [question] = await questions_of(handle)
-            await handle.execute_update("answer", args=[question["id"], reply])
+        await answer(handle, ["Anna", True, "Bern"])
         result = await handle.result()
 
     assert result["output"] == "Anna: ['paid 1', 'wiped a', 'Bern']"
@@ -495,8 +494,7 @@ async def test_a_rejection_is_an_error_to_a_node_that_calls_the_tool_itself(benc
 
     async with made.worker():
         handle = await made.start("settle")
-        [question] = await questions_of(handle)
-        await handle.execute_update("answer", args=[question["id"], False])
+        await answer(handle, [False])
         result = await handle.result()
 
     assert result["output"] == "ToolFailed: A person rejected this call of 'wipe'. It was not carried out."
@@ -519,9 +517,7 @@ async def test_an_agent_inside_a_node_has_its_calls_approved(bench) -> None:
 
     async with made.worker():
         handle = await made.start("settle")
-        for reply in ({"approve": True, "arguments": {"disk": "c"}}, True):
-            [question] = await questions_of(handle)
-            await handle.execute_update("answer", args=[question["id"], reply])
+        await answer(handle, [{"approve": True, "arguments": {"disk": "c"}}, True])
         result = await handle.result()
 
     assert result["output"] == "done"
@@ -551,9 +547,7 @@ async def test_a_call_in_a_functional_task_is_approved(bench) -> None:
 
     async with made.worker():
         handle = await made.start(["a", "b"])
-        for _ in range(2):
-            [question] = await questions_of(handle)
-            await handle.execute_update("answer", args=[question["id"], True])
+        await answer(handle, [True, True])
         result = await handle.result()
 
     assert result["output"] == ["wiped a", "wiped b"]
@@ -774,8 +768,7 @@ async def test_a_worker_that_died_in_a_call_has_left_word_of_it(client, stack, t
 
     first = await asyncio.create_subprocess_exec(*command)
     if agent == "approving":
-        [question] = await questions_of(handle)
-        await handle.execute_update("answer", args=[question["id"], True])
+        await answer(handle, [True])
     await first.wait()
     second = await asyncio.create_subprocess_exec(*command)
     try:
