@@ -81,6 +81,9 @@ class NodeRequest(BaseModel):
     state: dict[str, Any] = Field(default={}, exclude_if=operator.not_)
 
 
+Kind = Literal["value", "interrupt", "inner_interrupt", "parent_command", "approval"]
+
+
 class NodeResponse(BaseModel):
     """`value` is what the node returned, the value of an interrupt, of its own or of a graph that it ran, or a command
     for a graph around its own. `written` is what it gave to the stream writer, `pushed` to channels of the state beside
@@ -91,7 +94,7 @@ class NodeResponse(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["value", "interrupt", "inner_interrupt", "parent_command", "approval"] = "value"
+    kind: Kind = "value"
     value: Any = None
     written: list[Any] = []
     pushed: list[tuple[str, Any]] = Field(default=[], exclude_if=operator.not_)
@@ -205,9 +208,6 @@ def _keys(request: NodeRequest) -> TaskKeys:
     info = activity.info()
     namespace = str(request.metadata.get("langgraph_checkpoint_ns", ""))
     return TaskKeys(info.namespace, info.workflow_id or "", namespace, request.node)
-
-
-Kind = Literal["value", "interrupt", "inner_interrupt", "parent_command", "approval"]
 
 
 def _live(agent: Agent, resources: Resources) -> _Live:

@@ -216,7 +216,7 @@ class ToolCall:
 
     def _given(self, outcome: Outcome) -> Any:
         value = decode(outcome.value, self.types)
-        push([(channel, decode(each, self.types)) for channel, each in outcome.pushed])
+        push(outcome.pushed, self.types)
         match outcome.kind:
             case "value":
                 return self._remarked(value)

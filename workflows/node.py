@@ -97,7 +97,7 @@ class Step:
                 for item in response.written:
                     get_runtime().stream_writer(decode(item, self.types))
             if response.kind in ("value", "parent_command"):
-                push([(channel, decode(each, self.types)) for channel, each in response.pushed])
+                push(response.pushed, self.types)
             match response.kind:
                 case "value":
                     return value

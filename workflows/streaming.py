@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
+from activities.wire import decode
 from workflows.events import DEBUGGING
 
 if TYPE_CHECKING:
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
     from langgraph.types import StreamMode
 
+    from activities.wire import Types
     from workflows.events import RunEvents
     from workflows.journal import Journal
 
 
-def push(writes: Sequence[tuple[str, Any]]) -> None:
-    """Writes to the state beside what the node gives back, as `push_message` does, by another private key."""
+def push(pushed: Sequence[tuple[str, Any]], types: Types) -> None:
+    """Writes to the state beside what the node gives back, as `push_message` does, by another private key. What is
+    `pushed` is encoded.
+    """
     from langgraph._internal._constants import CONFIG_KEY_SEND  # noqa: PLC0415 -- see above
 
-    if writes:
-        get_config()["configurable"][CONFIG_KEY_SEND](writes)
+    if pushed:
+        get_config()["configurable"][CONFIG_KEY_SEND]([(channel, decode(value, types)) for channel, value in pushed])
 
 
 def streaming(events: RunEvents, journal: Journal, config: RunnableConfig, store: BaseStore | None) -> RunnableConfig:

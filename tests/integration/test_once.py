@@ -28,6 +28,7 @@ from agents import Agent, Done, Resources, StepOptions, durable, idempotency_key
 from agents.testing import ScriptedModel, call
 from tests.integration.conftest import PATIENCE, steps
 from tests.integration.test_agent_workflow import failure_of, questions_of
+from tests.integration.test_saga import cancelled
 from tests.integration.threads import begin
 from workflows.contracts import AGENT_WORKFLOW
 
@@ -282,6 +283,13 @@ async def test_a_call_that_was_cut_off_is_looked_up(bench, found: Any, ends: str
     assert len({*keys}) == 1
 
 
+def connecting_twice(connecting: BaseTool) -> Any:
+    async def call() -> str:
+        return type(await connecting.ainvoke({})).__name__
+
+    return failing_once(call)
+
+
 async def test_a_reconcile_that_gives_something_else_is_named(bench) -> None:
     @durable(reconcile=lambda _key: "paid")
     @tool
@@ -289,13 +297,7 @@ async def test_a_reconcile_that_gives_something_else_is_named(bench) -> None:
         """Connect."""
         return threading.Lock()
 
-    def node(connecting: BaseTool) -> Any:
-        async def call() -> str:
-            return type(await connecting.ainvoke({})).__name__
-
-        return failing_once(call)
-
-    failure = await failure_of(bench(agent_of(node, connect), SILENT), "settle")
+    failure = await failure_of(bench(agent_of(connecting_twice, connect), SILENT), "settle")
 
     assert "The reconcile of tool 'connect' returned 'paid' where Done(value), 'not_done' or" in failure.message
 
@@ -309,13 +311,7 @@ async def test_a_result_that_cannot_be_kept_is_unknown_to_the_next_attempt(bench
         begun.append("connect")
         return threading.Lock()
 
-    def node(connecting: BaseTool) -> Any:
-        async def call() -> str:
-            return type(await connecting.ainvoke({})).__name__
-
-        return failing_once(call)
-
-    failure = await failure_of(bench(agent_of(node, connect), SILENT), "settle")
+    failure = await failure_of(bench(agent_of(connecting_twice, connect), SILENT), "settle")
 
     assert begun == ["connect"]
     assert failure.type == "OutcomeUnknown"
@@ -693,15 +689,10 @@ async def test_a_call_that_is_cancelled_in_its_middle_is_undone_where_it_is_know
 
     made = bench(agent_of(booking_then(failing), pay), SILENT)
 
-    async with made.worker():
-        handle = await made.start("settle")
-        await begun.wait()
-        await handle.cancel()
-        with pytest.raises(WorkflowFailureError) as failed:
-            await handle.result()
+    handle, cause = await cancelled(made, begun)
 
     assert undone == log
-    assert re.findall(r"The outcome of tool '(\w+)' .* is unknown, so it was not", str(failed.value.cause)) == left
+    assert re.findall(r"The outcome of tool '(\w+)' .* is unknown, so it was not", str(cause)) == left
     await made.replayed(handle)
 
 
